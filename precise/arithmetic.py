@@ -1,0 +1,172 @@
+"""Numbers: exact rationals (FLINT's fmpq) inside, mpmath at the surface, and every conversion between them.
+
+Precision is always counted in bits. Nothing in this module depends on a process-wide precision setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import SupportsFloat
+
+import mpmath
+import numpy as np
+from flint import fmpq, fmpz, fmpz_mat
+
+from precise.errors import InputError
+
+Rational = fmpq
+RationalLike = fmpq | fmpz | int | Fraction | float | str | mpmath.mpf | np.floating | np.integer
+
+_RATIONAL_TEXT = re.compile(r"[+-]?\d+(/\d+)?\Z")
+_DECIMAL_TEXT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?\Z")
+
+
+def rational(value: RationalLike) -> fmpq:
+    """The exact rational that `value` stands for.
+
+    Floats, numpy scalars and mpf are dyadic and convert exactly; text is `p`, `p/q` or a decimal, read exactly.
+
+    Raises:
+        InputError: the value is not finite or is not a number.
+    """
+    if isinstance(value, fmpq):
+        return value
+    if isinstance(value, (bool, np.bool_)):
+        raise InputError(f"expected a number, not the truth value {value!r}")
+    if isinstance(value, (int, fmpz, np.integer)):
+        return fmpq(value if isinstance(value, fmpz) else int(value))
+    if isinstance(value, Fraction):
+        return fmpq(value.numerator, value.denominator)
+    if isinstance(value, mpmath.mpf):
+        return _from_mpf(value)
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, (float, np.floating)) or isinstance(value, SupportsFloat):
+        number = float(value)
+        if not np.isfinite(number):
+            raise InputError(f"expected a finite number, not {number}")
+        return fmpq(*number.as_integer_ratio())
+    raise InputError(f"expected a number, not {type(value).__name__}")
+
+
+def _from_mpf(value: mpmath.mpf) -> fmpq:
+    sign, mantissa, exponent, _ = value._mpf_
+    if not mantissa and exponent:
+        raise InputError(f"expected a finite number, not {value}")
+    signed = -int(mantissa) if sign else int(mantissa)
+    return fmpq(signed << exponent, 1) if exponent >= 0 else fmpq(signed, 1 << -exponent)
+
+
+def _from_text(text: str) -> fmpq:
+    stripped = text.strip()
+    if not (_RATIONAL_TEXT.match(stripped) or _DECIMAL_TEXT.match(stripped)):
+        raise InputError(f"expected a rational such as -3/8 or a decimal, not {text[:40]!r}")
+    try:
+        exact = Fraction(stripped)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(f"expected a rational such as -3/8 or a decimal, not {text[:40]!r}") from error
+    return fmpq(exact.numerator, exact.denominator)
+
+
+def to_fraction(value: fmpq) -> Fraction:
+    """The same number as a standard-library Fraction."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def to_text(value: fmpq) -> str:
+    """`p` or `p/q` in lowest terms, as the exact file format stores it."""
+    return str(value)
+
+
+def to_float(value: fmpq) -> float:
+    """The nearest float64 (ties to even).
+
+    Raises:
+        InputError: the value lies outside the range of float64.
+    """
+    try:
+        return int(value.p) / int(value.q)
+    except OverflowError as error:
+        raise InputError("a value is too large for float64") from error
+
+
+def to_mpf(value: fmpq, bits: int) -> mpmath.mpf:
+    """The mpf nearest to `value` at `bits` bits (ties to even)."""
+    raw = mpmath.libmp.from_rational(int(value.p), int(value.q), bits, "n")
+    return mpmath.mp.make_mpf(raw)
+
+
+def round_to_bits(value: fmpq, bits: int) -> fmpq:
+    """`value` rounded to a mantissa of `bits` bits (ties to even): the relative error is at most 2^-bits."""
+    return _from_mpf(to_mpf(value, bits))
+
+
+def sign(value: fmpq | fmpz) -> int:
+    """-1, 0 or +1, exactly."""
+    return (value > 0) - (value < 0)
+
+
+def common_denominator(values: Iterable[fmpq]) -> fmpz:
+    """The least common multiple of the denominators (1 for no values)."""
+    result = fmpz(1)
+    for value in values:
+        if not (result % value.q) == 0:
+            result = result.lcm(value.q)
+    return result
+
+
+def primitive(values: Sequence[fmpq]) -> tuple[fmpq, ...]:
+    """The positive multiple of a vector whose entries are integers with greatest common divisor 1.
+
+    A vector of zeros comes back unchanged. Two vectors are positive multiples of each other exactly when
+    their primitive forms are equal.
+    """
+    denominator = common_denominator(values)
+    numerators = [fmpz((value * denominator).p) for value in values]
+    divisor = fmpz(0)
+    for number in numerators:
+        divisor = divisor.gcd(number)
+    if divisor == 0:
+        return tuple(values)
+    return tuple(fmpq(number // divisor) for number in numerators)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of points or outputs over one common denominator, so that FLINT multiplies integers only."""
+
+    numerators: fmpz_mat  # shape (points, width)
+    denominator: fmpz  # positive
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[RationalLike]]) -> Batch:
+        """A batch from rows of numbers, each converted exactly.
+
+        Raises:
+            InputError: a row is ragged or holds something that is not a finite number.
+        """
+        exact = [[rational(value) for value in row] for row in rows]
+        width = len(exact[0]) if exact else 0
+        if any(len(row) != width for row in exact):
+            raise InputError("expected rows of one length")
+        denominator = common_denominator(value for row in exact for value in row)
+        entries = [value.p * (denominator // value.q) for row in exact for value in row]
+        return cls(fmpz_mat(len(exact), width, entries), denominator)
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return int(self.numerators.nrows())
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates of a point."""
+        return int(self.numerators.ncols())
+
+    def rows(self) -> list[list[fmpq]]:
+        """The points as lists of rationals, in lowest terms."""
+        denominator = self.denominator
+        return [[fmpq(value, denominator) for value in row] for row in self.numerators.tolist()]

@@ -1,0 +1,50 @@
+"""What a comparison of two networks can end with; a verdict always says over which inputs it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from flint import fmpq
+
+
+class Outcome(Enum):
+    """The four outcomes; the value is the word that reports and JSON use."""
+
+    EQUAL = "equal"  # the same function on the stated domain, proved
+    EQUIVALENT = "equivalent"  # the stated property (epsilon, top-1, ...) holds on the domain, proved
+    DIFFERENT = "different"  # a witness refutes the property; it was replayed in exact arithmetic
+    UNKNOWN = "unknown"  # neither proved nor refuted
+
+    @property
+    def exit_status(self) -> int:
+        """0 proved, 1 different, 3 unknown (2 is kept for bad input)."""
+        return {"equal": 0, "equivalent": 0, "different": 1, "unknown": 3}[self.value]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A rational input on which the two networks differ, with both outputs, exactly."""
+
+    point: tuple[fmpq, ...]  # shape (inputs,)
+    first: tuple[fmpq, ...]  # the first network's outputs at the point, shape (outputs,)
+    second: tuple[fmpq, ...]  # the second network's outputs at the point
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome with its scope and its evidence. It has no truth value: read `outcome`."""
+
+    outcome: Outcome
+    domain: str  # the inputs it speaks of, e.g. "all of R^784"
+    claim: str  # the property decided, e.g. "f(x) = g(x)"
+    reason: str  # how it was decided, or what is open: sentences for the user
+    witness: Witness | None = None  # present exactly when the outcome is DIFFERENT
+    details: dict[str, object] = field(default_factory=dict)  # figures for programs, JSON-ready
+
+    def __post_init__(self) -> None:
+        if (self.outcome is Outcome.DIFFERENT) != (self.witness is not None):
+            raise ValueError("a witness belongs to the outcome 'different' and to no other")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a verdict has four outcomes and no truth value: compare verdict.outcome")
