@@ -1,0 +1,55 @@
+"""Random networks by seed, for tests, benchmarks and experiments."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from precise.errors import InputError
+from precise.network import Network
+
+_SHAPE = re.compile(r"\d+(x\d+)?(-\d+(x\d+)?)*\Z")
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Widths from the field's notation: `784-16x2-1` and `784,16,16,1` are both (784, 16, 16, 1).
+
+    Raises:
+        InputError: the text is not of that form, or a width is zero, or there are fewer than two.
+    """
+    normal = text.strip().replace(",", "-").replace(" ", "")
+    if not _SHAPE.match(normal):
+        raise InputError(f"widths {text!r}: expected a form such as 784-16x2-1 or 784,16,16,1")
+    widths: list[int] = []
+    for part in normal.split("-"):
+        width, _, repeat = part.partition("x")
+        widths += [int(width)] * int(repeat or 1)
+    if len(widths) < 2 or 0 in widths:
+        raise InputError(f"widths {text!r}: expected at least two positive widths")
+    return tuple(widths)
+
+
+def random_network(widths: str | tuple[int, ...], seed: int, bits: int = 24) -> Network:
+    """A network with normal weights of standard deviation inputs^-1/2 and biases half as large.
+
+    Args:
+        widths: such as "10-5x2-1" or (10, 5, 5, 1).
+        seed: the same seed gives the same network.
+        bits: the mantissa of every parameter: 24 (float32) or 53 (float64).
+
+    Raises:
+        InputError: the widths or the bits are not of that form.
+    """
+    shape = parse_widths(widths) if isinstance(widths, str) else widths
+    if bits not in (24, 53):
+        raise InputError(f"expected mantissas of 24 or 53 bits, not {bits}")
+    kind = np.float32 if bits == 24 else np.float64
+    generator = np.random.default_rng(seed)
+    arrays = []
+    for inputs, outputs in zip(shape, shape[1:]):
+        scale = inputs**-0.5
+        weights = generator.standard_normal((inputs, outputs)) * scale
+        biases = generator.standard_normal(outputs) * scale / 2
+        arrays.append((weights.astype(kind), biases.astype(kind)))
+    return Network.from_arrays(arrays)
