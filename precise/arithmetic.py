@@ -5,11 +5,12 @@ Precision is always counted in bits. Nothing in this module depends on a process
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import SupportsFloat
+from typing import Any, TypeAlias
 
 import mpmath
 import numpy as np
@@ -18,16 +19,18 @@ from flint import fmpq, fmpz, fmpz_mat
 from precise.errors import InputError
 
 Rational = fmpq
-RationalLike = fmpq | fmpz | int | Fraction | float | str | mpmath.mpf | np.floating | np.integer
+RationalLike: TypeAlias = (
+    fmpq | fmpz | int | Fraction | float | str | mpmath.mpf | np.floating[Any] | np.integer[Any]
+)
 
-_RATIONAL_TEXT = re.compile(r"[+-]?\d+(/\d+)?\Z")
-_DECIMAL_TEXT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?\Z")
+_RATIONAL_TEXT = re.compile(r"[+-]?[0-9]+(/[0-9]+)?\Z")
+_DECIMAL_TEXT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?\Z")
 
 
 def rational(value: RationalLike) -> fmpq:
     """The exact rational that `value` stands for.
 
-    Floats, numpy scalars and mpf are dyadic and convert exactly; text is `p`, `p/q` or a decimal, read exactly.
+    Floats, numpy scalars and mpf are dyadic and convert exactly; so does text (`p`, `p/q` or a decimal).
 
     Raises:
         InputError: the value is not finite or is not a number.
@@ -36,20 +39,26 @@ def rational(value: RationalLike) -> fmpq:
         return value
     if isinstance(value, (bool, np.bool_)):
         raise InputError(f"expected a number, not the truth value {value!r}")
-    if isinstance(value, (int, fmpz, np.integer)):
-        return fmpq(value if isinstance(value, fmpz) else int(value))
-    if isinstance(value, Fraction):
-        return fmpq(value.numerator, value.denominator)
-    if isinstance(value, mpmath.mpf):
-        return _from_mpf(value)
+    if isinstance(value, fmpz):
+        return fmpq(value)
+    if isinstance(value, numbers.Rational):  # int, Fraction, numpy and SymPy integers and rationals
+        return fmpq(int(value.numerator), int(value.denominator))
     if isinstance(value, str):
         return _from_text(value)
-    if isinstance(value, (float, np.floating)) or isinstance(value, SupportsFloat):
-        number = float(value)
-        if not np.isfinite(number):
-            raise InputError(f"expected a finite number, not {number}")
-        return fmpq(*number.as_integer_ratio())
+    if hasattr(value, "_mpf_"):  # every mpmath context has an mpf class of its own
+        return _from_mpf(value)
+    if hasattr(value, "as_integer_ratio"):  # float, Decimal and every numpy float, long doubles included
+        return _from_ratio(value)
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():  # an array of no dimensions
+        return rational(value.item())
     raise InputError(f"expected a number, not {type(value).__name__}")
+
+
+def _from_ratio(value: Any) -> fmpq:
+    try:
+        return fmpq(*map(int, value.as_integer_ratio()))
+    except (OverflowError, ValueError) as error:
+        raise InputError(f"expected a finite number, not {value}") from error
 
 
 def _from_mpf(value: mpmath.mpf) -> fmpq:
@@ -61,14 +70,18 @@ def _from_mpf(value: mpmath.mpf) -> fmpq:
 
 
 def _from_text(text: str) -> fmpq:
-    stripped = text.strip()
-    if not (_RATIONAL_TEXT.match(stripped) or _DECIMAL_TEXT.match(stripped)):
-        raise InputError(f"expected a rational such as -3/8 or a decimal, not {text[:40]!r}")
-    try:
-        exact = Fraction(stripped)
+    stripped = text.strip().lstrip("+")
+    try:  # read by FLINT: Python's int refuses more than 4300 digits
+        if _RATIONAL_TEXT.match(text.strip()):
+            numerator, _, denominator = stripped.partition("/")
+            return fmpq(fmpz(numerator), fmpz(denominator or 1))
+        if _DECIMAL_TEXT.match(text.strip()):
+            mantissa, _, exponent = stripped.lower().partition("e")
+            whole, _, decimals = mantissa.partition(".")
+            return fmpq(fmpz(whole + decimals)) * fmpq(10) ** (int(exponent or 0) - len(decimals))
     except (ValueError, ZeroDivisionError) as error:
         raise InputError(f"expected a rational such as -3/8 or a decimal, not {text[:40]!r}") from error
-    return fmpq(exact.numerator, exact.denominator)
+    raise InputError(f"expected a rational such as -3/8 or a decimal, not {text[:40]!r}")
 
 
 def to_fraction(value: fmpq) -> Fraction:
@@ -113,7 +126,7 @@ def common_denominator(values: Iterable[fmpq]) -> fmpz:
     """The least common multiple of the denominators (1 for no values)."""
     result = fmpz(1)
     for value in values:
-        if not (result % value.q) == 0:
+        if result % value.q != 0:
             result = result.lcm(value.q)
     return result
 

@@ -89,9 +89,7 @@ class Network:
             if any(len(row) != layer.inputs for row in layer.weights):
                 raise InputError(f"layer {number}: expected rows of one length")
             if len(layer.biases) != layer.neurons:
-                raise InputError(
-                    f"layer {number}: expected {layer.neurons} biases, not {len(layer.biases)}"
-                )
+                raise InputError(f"layer {number}: expected {layer.neurons} biases, not {len(layer.biases)}")
         for number in range(1, len(self.layers)):
             given, expected = self.layers[number].inputs, self.layers[number - 1].neurons
             if given != expected:
@@ -121,7 +119,7 @@ class Network:
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[tuple[np.ndarray, np.ndarray]]) -> Network:
-        """A network from (W, b) pairs, W of shape (inputs, outputs) as frameworks store it; every float is exact.
+        """A network from (W, b) pairs, W of shape (inputs, outputs) as frameworks store it, exactly.
 
         Raises:
             InputError: shapes do not fit or a value is not a finite number.

@@ -1,4 +1,4 @@
-"""Oracles: everything that the extraction may ask. An oracle answers batches and counts queries, nothing else.
+"""Oracles: all that the extraction may ask. An oracle answers batches and counts queries, nothing else.
 
 The extraction gets an `Oracle` and never a `Network`; scoring against true weights lives in `verify`.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from flint import fmpq, fmpz_mat
 
@@ -60,7 +60,8 @@ class _CountingOracle:
             raise InputError(f"expected points of {self.input_width} coordinates, not {points.width}")
         if self.budget is not None and self.queries + points.size > self.budget:
             raise BudgetExceeded(
-                f"the budget of {self.budget} queries is used up: {self.queries} asked, {points.size} more needed"
+                f"the budget of {self.budget} queries is used up: "
+                f"{self.queries} asked, {points.size} more needed"
             )
         answers = self._answer(points)
         self.queries += points.size
@@ -98,10 +99,10 @@ UserFunction = Callable[[list[list[Fraction]]], Sequence[Sequence[Any]]]
 
 
 class FunctionOracle(_CountingOracle):
-    """Any user function: it takes a list of points (lists of Fraction) and returns one row of numbers a point.
+    """Any user function: it takes a list of points (lists of Fraction), returns one row of numbers a point.
 
-    The rows may hold int, Fraction, float, numpy scalars, mpf or `p/q` text. `precision` is what the user promises:
-    every output correctly rounded to that many bits, or None for exact answers.
+    The rows may hold int, Fraction, float, numpy scalars, mpf or `p/q` text. `precision` is what the user
+    promises: every output correctly rounded to that many bits, or None for exact answers.
     """
 
     def __init__(
@@ -167,4 +168,4 @@ def load_function(reference: str) -> UserFunction:
     function = getattr(module, function_name, None)
     if not callable(function):
         raise InputError(f"oracle {reference!r}: {module_name} has no function {function_name}")
-    return function
+    return cast(UserFunction, function)

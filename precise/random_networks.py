@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def random_network(widths: str | tuple[int, ...], seed: int, bits: int = 24) -> 
     kind = np.float32 if bits == 24 else np.float64
     generator = np.random.default_rng(seed)
     arrays = []
-    for inputs, outputs in zip(shape, shape[1:]):
+    for inputs, outputs in pairwise(shape):
         scale = inputs**-0.5
         weights = generator.standard_normal((inputs, outputs)) * scale
         biases = generator.standard_normal(outputs) * scale / 2
