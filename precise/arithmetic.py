@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import mpmath
 import numpy as np
-from flint import fmpq, fmpz, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from precise.errors import InputError
 
@@ -165,9 +165,7 @@ class Batch:
         width = len(exact[0]) if exact else 0
         if any(len(row) != width for row in exact):
             raise InputError("expected rows of one length")
-        denominator = common_denominator(value for row in exact for value in row)
-        entries = [value.p * (denominator // value.q) for row in exact for value in row]
-        return cls(fmpz_mat(len(exact), width, entries), denominator)
+        return cls(*fmpq_mat(len(exact), width, [value for row in exact for value in row]).numer_denom())
 
     @property
     def size(self) -> int:
@@ -181,5 +179,5 @@ class Batch:
 
     def rows(self) -> list[list[fmpq]]:
         """The points as lists of rationals, in lowest terms."""
-        denominator = self.denominator
-        return [[fmpq(value, denominator) for value in row] for row in self.numerators.tolist()]
+        rows: list[list[fmpq]] = (fmpq_mat(self.numerators) / self.denominator).tolist()
+        return rows

@@ -1,0 +1,109 @@
+"""The part of the network that is already known, and its affine maps around a point.
+
+Rows are integers. A neuron of layer k >= 2 has two integer coefficients for every neuron j of layer k-1: one that
+multiplies relu(eta_j) and one that multiplies relu(-eta_j). As long as the sign of j is open both may be non-zero;
+when it is known the second is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flint import fmpz_mat
+
+from precise.probe import FRACTION_BITS, Point
+
+Sides = tuple[bool, ...]  # one a neuron of a layer: is its recovered preactivation positive?
+Pattern = tuple[Sides, ...]  # one a known layer
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recovered preactivation: sum of plus[j] relu(eta_j) + minus[j] relu(-eta_j), plus bias."""
+
+    plus: tuple[int, ...]  # coefficients of the previous layer's positive sides (of the inputs, in layer 1)
+    minus: tuple[int, ...]  # coefficients of the negative sides; all 0 when the signs below are known
+    bias: int
+
+    def negated(self) -> Row:
+        """The same hyperplanes with the other side called positive."""
+        return Row(tuple(-v for v in self.plus), tuple(-v for v in self.minus), -self.bias)
+
+    def effective(self, sides: Sequence[bool]) -> list[int]:
+        """The coefficients of the preactivations eta_j themselves where the previous layer has these sides."""
+        return [p if side else -m for p, m, side in zip(self.plus, self.minus, sides, strict=True)]
+
+
+@dataclass
+class Known:
+    """Recovered layers, first to last; the last one may still be growing.
+
+    Affine maps are integer matrices of shape (neurons, inputs + 1): gradient, then constant.
+    """
+
+    inputs: int
+    layers: list[list[Row]] = field(default_factory=list)
+    _maps: dict[tuple[int, Pattern], fmpz_mat] = field(default_factory=dict, repr=False)
+    _columns: list[tuple[fmpz_mat, fmpz_mat, fmpz_mat]] = field(default_factory=list, repr=False)
+
+    def changed(self) -> None:
+        """To be called whenever rows were added or replaced."""
+        self._maps.clear()
+        self._columns.clear()
+
+    def preactivations(self, points: Sequence[Point]) -> list[list[list[int]]]:
+        """Every known preactivation, by layer, then point, then neuron, in units of 2^-FRACTION_BITS (exact)."""
+        if not self.layers:
+            return []
+        if len(self._columns) != len(self.layers):
+            self._columns = [_columns(rows) for rows in self.layers]
+        features = fmpz_mat([list(point) for point in points])
+        ones = fmpz_mat(len(points), 1, [1] * len(points))
+        negatives = None
+        found = []
+        for plus, minus, bias in self._columns:
+            values = features * plus + ones * bias
+            if negatives is not None:
+                values += negatives * minus
+            table = values.tolist()
+            found.append([[int(v) for v in row] for row in table])
+            features = fmpz_mat([[v if v > 0 else 0 for v in row] for row in table])
+            negatives = fmpz_mat([[-v if v < 0 else 0 for v in row] for row in table])
+        return found
+
+    def patterns(self, points: Sequence[Point]) -> list[Pattern]:
+        """The side of every known neuron at every point (a point on a hyperplane counts as negative)."""
+        if not self.layers:
+            return [()] * len(points)
+        by_layer = self.preactivations(points)
+        return [
+            tuple(tuple(v > 0 for v in layer[number]) for layer in by_layer) for number in range(len(points))
+        ]
+
+    def affine(self, layer: int, pattern: Pattern) -> fmpz_mat:
+        """The affine map of the preactivations of `layer` (from 0; -1: the inputs) where earlier layers have this pattern."""
+        key = (layer, pattern[: max(layer, 0)])
+        if key not in self._maps:
+            if len(self._maps) > 4096:
+                self._maps.clear()
+            self._maps[key] = self._build(layer, pattern)
+        return self._maps[key]
+
+    def _build(self, layer: int, pattern: Pattern) -> fmpz_mat:
+        if layer < 0:
+            return fmpz_mat([[int(i == j) for j in range(self.inputs + 1)] for i in range(self.inputs)])
+        rows = self.layers[layer]
+        if layer == 0:
+            return fmpz_mat([[*row.plus, row.bias] for row in rows])
+        below = self.affine(layer - 1, pattern)
+        table = (fmpz_mat([row.effective(pattern[layer - 1]) for row in rows]) * below).tolist()
+        for entries, row in zip(table, rows, strict=True):
+            entries[-1] += row.bias
+        return fmpz_mat(table)
+
+
+def _columns(rows: Sequence[Row]) -> tuple[fmpz_mat, fmpz_mat, fmpz_mat]:
+    plus = fmpz_mat([list(row.plus) for row in rows]).transpose()
+    minus = fmpz_mat([list(row.minus) for row in rows]).transpose()
+    return plus, minus, fmpz_mat([[row.bias << FRACTION_BITS for row in rows]])

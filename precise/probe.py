@@ -1,0 +1,209 @@
+"""Exact local measurements: the value of the oracle and its slopes along chosen directions, at points of a slice.
+
+The extraction works on a *slice*: a few inputs vary, the others stay 0. Several outputs are read as one scalar, a fixed
+combination with random integer weights, which bends wherever any output bends. Inside a linear region the answer at
+x + 2^-a u + 2^-b v + ... holds f(x) and the slopes along u, v, ... in separate places of one number, so that a query
+returns them all, exactly, when the oracle's precision leaves room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flint import fmpq, fmpz, fmpz_mat
+
+from precise.arithmetic import Batch
+from precise.errors import PrecisionError
+from precise.oracle import Oracle
+
+FRACTION_BITS = 128  # points are integers over 2^128: far finer than any feature of a linear region that is searched
+GUARD_BITS = 40  # zero bits between two packed slopes: a wrong reading passes by chance once in 2^40
+MARGIN_BITS = 64  # room for denominators and sizes not seen yet; a slope beyond it is noticed by the guard
+EXACT_ZEROS = 24  # trailing zero bits that tell an exact answer of a rounding oracle from a rounded one
+PACKED_BITS = 1 << 15  # longest number put into one query of an exact oracle
+
+Point = list[int]  # coordinates in units of 2^-FRACTION_BITS
+Direction = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The affine function around a point, restricted to some directions."""
+
+    value: fmpq  # at the point
+    slopes: tuple[fmpq, ...]  # one a direction
+
+
+class Probe:
+    """A scalar view of an oracle on a slice of its inputs."""
+
+    def __init__(self, oracle: Oracle, coordinates: Sequence[int], combination: Sequence[int]) -> None:
+        self.oracle = oracle
+        self.width = len(coordinates)
+        self.longest_bits = 0  # longest number asked so far
+        embedding = [[0] * oracle.input_width for _ in coordinates]
+        for row, coordinate in enumerate(coordinates):
+            embedding[row][coordinate] = 1
+        self._identity = self.width == oracle.input_width
+        self._embedding = fmpz_mat(embedding)
+        self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
+        self._denominator = fmpz(1)  # every slope seen so far is an integer over this
+        self._slope_bits = 8  # and numerically below 2^this
+        self._value_bits = 8  # and every value below 2^this
+        self._calibrated = False
+
+    @property
+    def queries(self) -> int:
+        """Points asked so far."""
+        return self.oracle.queries
+
+    def pieces(self, points: Sequence[Point], directions: Sequence[Direction]) -> list[Piece]:
+        """Value and slopes at every point; all points must lie inside linear regions, not on their borders.
+
+        Raises:
+            PrecisionError: the oracle's precision cannot hold exact answers for this network.
+            BudgetExceeded, OracleError: from the oracle.
+        """
+        if not points:
+            return []
+        if not self._calibrated:
+            self._calibrate(points[0])
+        groups = self._groups(len(directions))
+        values: list[fmpq] = []
+        slopes: list[list[fmpq]] = [[] for _ in points]
+        for start, stop in groups:
+            packed = self._packed(points, directions[start:stop])
+            values = [value for value, _ in packed]
+            for collected, (_, found) in zip(slopes, packed, strict=True):
+                collected += found
+        return [Piece(v, tuple(s)) for v, s in zip(values, slopes, strict=True)]
+
+    def outputs(self, points: Sequence[Point]) -> list[list[fmpq]]:
+        """All outputs, exactly as answered, at points of the slice."""
+        return self.oracle.query(self._embed(points, FRACTION_BITS)).rows()
+
+    # -- reading packed answers ------------------------------------------------------------------------------------
+
+    def _slot_bits(self) -> int:
+        return self._denominator.bit_length() + self._slope_bits + GUARD_BITS
+
+    def _head_bits(self) -> int:
+        # f(x) is an integer over denominator * 2^FRACTION_BITS; the first slope starts a guard and a slope lower.
+        return FRACTION_BITS + self._slot_bits()
+
+    def _groups(self, count: int) -> list[tuple[int, int]]:
+        """Ranges of directions that fit into one query each."""
+        if count == 0:
+            return [(0, 0)]
+        precision = self.oracle.precision
+        room = PACKED_BITS if precision is None else precision - self._value_bits - GUARD_BITS
+        most = 1 + (room - self._head_bits() - self._denominator.bit_length()) // self._slot_bits()
+        if precision is not None and most < 1:
+            needed = precision + self._head_bits() + self._denominator.bit_length() - room
+            raise PrecisionError(
+                f"the oracle promises {precision} bits; exact answers of this network need about {needed}"
+            )
+        most = max(most, 1)
+        return [(start, min(start + most, count)) for start in range(0, count, most)]
+
+    def _packed(
+        self, points: Sequence[Point], directions: Sequence[Direction]
+    ) -> list[tuple[fmpq, list[fmpq]]]:
+        for _ in range(8):
+            slot, head = self._slot_bits(), self._head_bits()
+            low = head + slot * max(len(directions) - 1, 0)
+            offsets = [0] * self.width
+            for number, direction in enumerate(directions):
+                shift = low - head - slot * number
+                for index, entry in enumerate(direction):
+                    offsets[index] += int(entry) << shift
+            lift = low - FRACTION_BITS
+            rows = [[(c << lift) + o for c, o in zip(p, offsets, strict=True)] for p in points]
+            answers = self._scalars(rows, low)
+            unpacked = [self._unpack(answer, slot, head, low, len(directions)) for answer in answers]
+            if all(entry is not None for entry in unpacked):
+                return [entry for entry in unpacked if entry is not None]
+            for point in points:
+                self._learn(point, directions)
+        raise PrecisionError("the oracle's answers are not those of a piecewise linear function")
+
+    def _unpack(
+        self, answer: fmpq, slot: int, head: int, low: int, count: int
+    ) -> tuple[fmpq, list[fmpq]] | None:
+        scaled = answer * (self._denominator << low)
+        if scaled.q != 1:
+            return None
+        rest = int(scaled.p)
+        modulus, half = 1 << slot, 1 << (slot - 1)
+        limit = 1 << (slot - GUARD_BITS)
+        found: list[fmpq] = []
+        for _ in range(count):
+            digit = ((rest + half) % modulus) - half
+            if abs(digit) > limit:
+                return None
+            rest = (rest - digit) >> slot
+            found.append(fmpq(digit, self._denominator))
+        # After the last slope only f(x) is left; the bits down to the first slope's slot must be zero.
+        spare = head - slot if count else low
+        tail = spare - FRACTION_BITS
+        if rest & ((1 << tail) - 1):
+            return None
+        value = fmpq(rest >> tail, self._denominator << FRACTION_BITS)
+        found.reverse()
+        return value, found
+
+    # -- learning denominators -------------------------------------------------------------------------------------
+
+    def _calibrate(self, point: Point) -> None:
+        self._calibrated = True
+        axes = [[int(i == j) for j in range(self.width)] for i in range(self.width)]
+        self._learn(point, axes)
+        centre = [c >> 3 for c in point]
+        self._learn(centre, axes)
+
+    def _learn(self, point: Point, directions: Sequence[Direction]) -> None:
+        """Plain finite differences at one point: slopes without any assumption on their denominators."""
+        step = FRACTION_BITS + 64
+        rows = [[c << 64 for c in point]]
+        rows += [[(c << 64) + int(v) for c, v in zip(point, d, strict=True)] for d in directions]
+        answers = self._scalars(rows, step)
+        for answer in answers[1:]:
+            slope = (answer - answers[0]) * (1 << step)
+            self._denominator = self._denominator.lcm(slope.q << MARGIN_BITS if slope.q > 1 else slope.q)
+            size = int(abs(slope.p)).bit_length() - int(slope.q).bit_length() + MARGIN_BITS
+            self._slope_bits = max(self._slope_bits, size)
+        head = answers[0]
+        self._denominator = self._denominator.lcm((head.q >> min(FRACTION_BITS, _twos(head.q))) or 1)
+        self._value_bits = max(self._value_bits, int(abs(head.p)).bit_length() - int(head.q).bit_length() + 16)
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _embed(self, rows: Sequence[Sequence[int]], bits: int) -> Batch:
+        matrix = fmpz_mat([list(row) for row in rows])
+        return Batch(matrix if self._identity else matrix * self._embedding, fmpz(1) << bits)
+
+    def _scalars(self, rows: Sequence[Sequence[int]], bits: int) -> list[fmpq]:
+        self.longest_bits = max(self.longest_bits, bits)
+        answers = self.oracle.query(self._embed(rows, bits))
+        combined = answers.numerators * self._combination
+        scalars = [fmpq(value, answers.denominator) for value in combined.entries()]
+        if self.oracle.precision is not None:
+            self._refuse_rounded(scalars, self.oracle.precision)
+        return scalars
+
+    @staticmethod
+    def _refuse_rounded(answers: Sequence[fmpq], precision: int) -> None:
+        # An answer that was rounded fills its mantissa; an exact one ends in zeros, by chance once in 2^EXACT_ZEROS.
+        for answer in answers:
+            if answer and int(answer.p).bit_length() - _twos(abs(answer.p)) > precision - EXACT_ZEROS:
+                raise PrecisionError(
+                    f"the oracle promises {precision} bits and rounded an answer; exact extraction of this network "
+                    "needs more bits"
+                )
+
+
+def _twos(value: fmpz) -> int:
+    """The exponent of 2 in a positive integer."""
+    number = int(value)
+    return (number & -number).bit_length() - 1
