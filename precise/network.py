@@ -56,8 +56,17 @@ class Layer:
             denominator,
         )
 
+    def __getstate__(self) -> dict[str, object]:
+        return {"weights": self.weights, "biases": self.biases}  # FLINT's matrices do not pickle
+
     def apply(self, batch: Batch) -> Batch:
-        """The preactivations of every point of a batch, exactly."""
+        """The preactivations of every point of a batch, exactly: shape (points, neurons).
+
+        Raises:
+            InputError: the points have another width than the layer's inputs.
+        """
+        if batch.width != self.inputs:
+            raise InputError(f"expected points of {self.inputs} coordinates, not {batch.width}")
         weights, offsets, denominator = self.integers
         ones = fmpz_mat(batch.size, 1, [1] * batch.size)
         shifted = batch.numerators * weights + ones * (offsets * batch.denominator)
@@ -124,7 +133,14 @@ class Network:
         Raises:
             InputError: shapes do not fit or a value is not a finite number.
         """
-        return cls.from_rows([(np.asarray(w).T.tolist(), np.asarray(b).tolist()) for w, b in arrays])
+        pairs = [(np.asarray(weights), np.asarray(biases)) for weights, biases in arrays]
+        for number, (weights, biases) in enumerate(pairs, 1):
+            if (weights.ndim, biases.ndim) != (2, 1):
+                raise InputError(
+                    f"layer {number}: expected weights of two dimensions and biases of one, "
+                    f"not {weights.ndim} and {biases.ndim}"
+                )
+        return cls.from_rows([(weights.T.tolist(), biases.tolist()) for weights, biases in pairs])
 
     @property
     def widths(self) -> tuple[int, ...]:
