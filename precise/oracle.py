@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -44,6 +44,10 @@ class _CountingOracle:
     def __init__(
         self, input_width: int, output_width: int, precision: int | None, budget: int | None
     ) -> None:
+        if min(input_width, output_width) < 1:
+            raise InputError(
+                f"an oracle has at least one input and one output, not {input_width} and {output_width}"
+            )
         if budget is not None and budget < 1:
             raise InputError(f"the query budget must be at least 1, not {budget}")
         if precision is not None and precision < 2:
@@ -95,6 +99,7 @@ class RoundedOracle(_CountingOracle):
         return Batch.from_rows([[round_to_bits(value, self._bits) for value in row] for row in exact])
 
 
+_NOT_ROWS = (str, bytes, Mapping, Set)  # these iterate, but not over numbers in order
 UserFunction = Callable[[list[list[Fraction]]], Sequence[Sequence[Any]]]
 
 
@@ -120,24 +125,35 @@ class FunctionOracle(_CountingOracle):
 
     def _answer(self, points: Batch) -> Batch:
         asked = [[to_fraction(value) for value in row] for row in points.rows()]
-        try:
-            answers = list(self._function(asked))
-        except Exception as error:
-            raise OracleError(
-                f"{self._name} raised {type(error).__name__} after {self.queries} queries: {error}"
-            ) from error
+        answers = self._called(asked)
         if len(answers) != len(asked):
             raise OracleError(f"{self._name}: expected {len(asked)} rows of outputs, not {len(answers)}")
         return self._checked([self._row(answer) for answer in answers])
 
-    def _row(self, answer: Any) -> list[fmpq]:
+    def _called(self, asked: list[list[Fraction]]) -> list[Any]:
         try:
-            values = list(answer) if not isinstance(answer, str) else [answer, None]
+            answers = self._function(asked)
+            if isinstance(answers, Iterable) and not isinstance(answers, _NOT_ROWS):
+                return list(answers)
+        except (Exception, SystemExit) as error:
+            raise OracleError(
+                f"{self._name} raised {type(error).__name__} after {self.queries} queries: {error}"
+            ) from error
+        raise OracleError(f"{self._name}: expected a list of rows of outputs, not {type(answers).__name__}")
+
+    def _row(self, answer: Any) -> list[fmpq]:
+        if isinstance(answer, _NOT_ROWS):
+            raise OracleError(
+                f"{self._name}: expected a row of numbers a point, not {type(answer).__name__} {answer!r:.40}"
+            )
+        try:
+            values = list(answer)
         except TypeError:
-            values = [answer]
+            values = [answer]  # one output may come without its row
         if len(values) != self.output_width:
-            shown = "text" if isinstance(answer, str) else str(len(values))
-            raise OracleError(f"{self._name}: expected {self.output_width} outputs a point, not {shown}")
+            raise OracleError(
+                f"{self._name}: expected {self.output_width} outputs a point, not {len(values)}"
+            )
         try:
             return [rational(value) for value in values]
         except InputError as error:
@@ -163,7 +179,7 @@ def load_function(reference: str) -> UserFunction:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"oracle {reference!r}: importing {module_name} failed: {error}") from error
     function = getattr(module, function_name, None)
     if not callable(function):

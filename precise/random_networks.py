@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from precise.errors import InputError
 from precise.network import Network
 
-_SHAPE = re.compile(r"\d+(x\d+)?(-\d+(x\d+)?)*\Z")
+_SHAPE = re.compile(r"[0-9]{1,7}(x[0-9]{1,4})?(-[0-9]{1,7}(x[0-9]{1,4})?)*\Z")
 
 
 def parse_widths(text: str) -> tuple[int, ...]:
@@ -19,15 +20,19 @@ def parse_widths(text: str) -> tuple[int, ...]:
     Raises:
         InputError: the text is not of that form, or a width is zero, or there are fewer than two.
     """
-    normal = text.strip().replace(",", "-").replace(" ", "")
+    normal = "-".join(part.strip() for part in text.replace(",", "-").split("-"))
     if not _SHAPE.match(normal):
         raise InputError(f"widths {text!r}: expected a form such as 784-16x2-1 or 784,16,16,1")
     widths: list[int] = []
     for part in normal.split("-"):
         width, _, repeat = part.partition("x")
         widths += [int(width)] * int(repeat or 1)
-    if len(widths) < 2 or 0 in widths:
-        raise InputError(f"widths {text!r}: expected at least two positive widths")
+    return _positive(widths, repr(text))
+
+
+def _positive(widths: Sequence[int], shown: str) -> tuple[int, ...]:
+    if len(widths) < 2 or min(widths) < 1:
+        raise InputError(f"widths {shown}: expected at least two positive widths")
     return tuple(widths)
 
 
@@ -40,11 +45,13 @@ def random_network(widths: str | tuple[int, ...], seed: int, bits: int = 24) -> 
         bits: the mantissa of every parameter: 24 (float32) or 53 (float64).
 
     Raises:
-        InputError: the widths or the bits are not of that form.
+        InputError: the widths, the seed or the bits are not of that form.
     """
-    shape = parse_widths(widths) if isinstance(widths, str) else widths
+    shape = parse_widths(widths) if isinstance(widths, str) else _positive(widths, str(widths))
     if bits not in (24, 53):
         raise InputError(f"expected mantissas of 24 or 53 bits, not {bits}")
+    if seed < 0:
+        raise InputError(f"the seed must be at least 0, not {seed}")
     kind = np.float32 if bits == 24 else np.float64
     generator = np.random.default_rng(seed)
     arrays = []
