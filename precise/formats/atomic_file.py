@@ -1,0 +1,30 @@
+"""Writing a file as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from precise.errors import InputError
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write `data` to a temporary file in the same folder, then move it to `path`.
+
+    Raises:
+        InputError: the folder is missing or not writable, the disk is full, or `path` is a folder.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{target}: expected a place that can be written to: {error.strerror}") from error
