@@ -8,6 +8,16 @@ from pathlib import Path
 from precise.errors import InputError
 
 
+def other_file(path: Path, *taken: Path) -> None:
+    """Make sure that writing `path` destroys none of the files `taken`.
+
+    Raises:
+        InputError: it is one of them.
+    """
+    if path.resolve() in [other.resolve() for other in taken]:
+        raise InputError(f"{path}: expected a report in a file of its own, not in the network's")
+
+
 def write_whole(path: str | Path, data: bytes) -> None:
     """Write `data` to a temporary file in the same folder, then move it to `path`.
 
