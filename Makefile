@@ -41,8 +41,8 @@ test-lowest: ## all tests with the oldest versions that setup.cfg allows
 	$(MAKE) VENV=$(BUILD)/lowest $(BUILD)/lowest/.lowest
 	$(BUILD)/lowest/bin/python -m pytest
 
-$(VENV)/.lowest: $(STAMP)
-	@sed -n 's/^ *\([A-Za-z][A-Za-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2.*/p' setup.cfg | sort -u > $(VENV)/lowest.txt
+$(VENV)/.lowest: setup.cfg | $(BIN)/python
+	@sed -n 's/^ *\([A-Za-z][A-Za-z0-9-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | sort -u > $(VENV)/lowest.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(VENV)/lowest.txt --editable '.[test]'
 	@touch $@
 
