@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import arithmetic
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("precise", "verify", "fixtures", "tests", "benchmarks", "docs", ".ci")
 KINDS = {".py", ".md", ".cfg", ".toml", ".cff", ".in", ".json", ".typed", ""}
@@ -149,3 +151,9 @@ def test_the_examples_in_python_run(capsys):
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("Network(10-5-5-1, 91 parameters, ")
     assert shown[2] == "[5/12]"
+
+
+def test_the_benchmark_runs():
+    row = arithmetic.measure(bits=128, hidden=16, batch=4, repeats=1, with_mpmath=True)
+    assert 0 < row.bare < row.mpmath
+    assert f"784x{row.hidden}" in arithmetic.line(row)
