@@ -16,7 +16,8 @@ $(BIN)/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
 	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	        echo "Creating $(VENV) with $$("$$python" --version)"; \
-	        "$$python" -m venv $(VENV) && exit 0 || exit 1; \
+	        "$$python" -m venv $(VENV) && exit 0; \
+	        rm -rf $(VENV); echo "This Python makes no virtual environments (Debian: python3-venv)" >&2; exit 1; \
 	    fi; \
 	done; echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1
 
