@@ -1,0 +1,27 @@
+"""The command `verify`: its verbs; everything else is shared with `precise`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from precise.cli import application, run
+from verify.commands.equal import equal
+
+# Add a verb here. It imports what it computes with inside its function, so that --help stays quick.
+VERBS: tuple[Callable[..., None], ...] = (equal,)
+
+SUMMARY = (
+    "Proof that two ReLU networks are the same function, or an input on which they are not.\n\n"
+    "Exit status 0 means proved, 1 different (the report holds an input that shows it), 2 bad input, "
+    "3 unknown: neither proved nor refuted."
+)
+
+
+def main() -> None:
+    """The entry point of `verify`."""
+    sys.exit(run(application(SUMMARY, VERBS), "verify"))
+
+
+if __name__ == "__main__":
+    main()

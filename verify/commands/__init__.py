@@ -1,0 +1,1 @@
+"""The verbs of the command `verify`, one module each."""
