@@ -62,6 +62,8 @@ def check(path: str, dataset: Any, limit: int) -> None:
     size = 1
     for length in dataset.shape or ():
         size *= length
+    if dataset.shape is None:
+        raise Refused(f"{path}: expected values, not an empty dataset")
     if size > limit:
         raise Refused(f"{path}: expected at most {limit:,} values, not shape {dataset.shape}")
     plan = dataset.id.get_create_plist()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from flint import fmpq
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from precise.errors import InputError
 from precise.formats.chain import ONE, Affine, Relu, Step, affine, network_of, refuse_activation
@@ -40,7 +40,7 @@ def write(network: Network) -> tuple[bytes, int]:
     for number, (weights, biases) in enumerate(arrays, 1):
         last = number == len(arrays)
         named = {f"W{number}": weights, f"b{number}": biases}
-        stored += [onnx.numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in named.items()]
+        stored += [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in named.items()]
         target = "output" if last else f"z{number}"
         nodes.append(helper.make_node("Gemm", [current, *named], [target], f"layer{number}"))
         if not last:

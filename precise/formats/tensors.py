@@ -16,7 +16,16 @@ ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 def decode(raw: bytes, kind: str, shape: Sequence[int], field: str, byte_order: str = "<") -> np.ndarray:
-    """The array stored in `raw`, C order, as float64 (exact).
+    """The array stored in `raw`, C order, as float64 (exact); for the arguments and errors see `stored`.
+
+    Raises:
+        InputError: also for a value that is not finite.
+    """
+    return finite(stored(raw, kind, shape, field, byte_order), field)
+
+
+def stored(raw: bytes, kind: str, shape: Sequence[int], field: str, byte_order: str = "<") -> np.ndarray:
+    """The array stored in `raw`, C order, in the type that it is stored in (bfloat16: as float32).
 
     Args:
         raw: as many bytes as the shape needs.
@@ -26,7 +35,7 @@ def decode(raw: bytes, kind: str, shape: Sequence[int], field: str, byte_order: 
         byte_order: "<" or ">".
 
     Raises:
-        InputError: another kind, sizes that do not fit, or a value that is not finite.
+        InputError: another kind, or sizes that do not fit.
     """
     if kind not in ITEM_BYTES:
         raise InputError(
@@ -37,10 +46,10 @@ def decode(raw: bytes, kind: str, shape: Sequence[int], field: str, byte_order: 
         raise InputError(
             f"{field}: expected {expected} bytes for shape {tuple(shape)} of {kind}, not {len(raw)}"
         )
-    stored = np.frombuffer(raw, dtype=byte_order + _STORED[kind])
+    array = np.frombuffer(raw, dtype=byte_order + _STORED[kind])
     if kind == "bfloat16":  # the upper half of a float32
-        stored = (stored.astype(np.uint32) << 16).view(np.float32)
-    return finite(stored.reshape(shape), field)
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return array.reshape(shape)
 
 
 def finite(array: np.ndarray, field: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from precise.errors import InputError
 from precise.formats.archive import Archive
 from precise.formats.limits import MAX_PARAMETERS, MAX_TEXT, parameter_count
 from precise.formats.state_dict import network_of_state
-from precise.formats.tensors import ITEM_BYTES, decode
+from precise.formats.tensors import ITEM_BYTES, finite, stored
 from precise.formats.torch_pickle import Storage, Tensor, read_state
 from precise.network import Network
 
@@ -34,12 +34,12 @@ def read(data: bytes) -> Network:
     if total > MAX_PARAMETERS:
         raise InputError(f"expected at most {MAX_PARAMETERS:,} values in all tensors together")
     order = _byte_order(archive, root)
-    stored: dict[Storage, np.ndarray] = {}
+    loaded: dict[Storage, np.ndarray] = {}
     state = {}
     for name, tensor in tensors.items():
-        if tensor.storage not in stored:
-            stored[tensor.storage] = _load(archive, root, tensor.storage, order)
-        state[name] = _view(stored[tensor.storage], tensor, repr(name[:60]))
+        if tensor.storage not in loaded:
+            loaded[tensor.storage] = _load(archive, root, tensor.storage, order)
+        state[name] = _view(loaded[tensor.storage], tensor, repr(name[:60]))
     return network_of_state(state)
 
 
@@ -56,7 +56,7 @@ def _load(archive: Archive, root: str, storage: Storage, order: str) -> np.ndarr
         raise InputError(f"storage {storage.key[:60]!r}: expected a plain name")
     name = f"{root}data/{storage.key}"
     raw = archive.read(name, MAX_PARAMETERS * ITEM_BYTES[storage.kind])
-    return decode(raw, storage.kind, (storage.count,), name, order)
+    return stored(raw, storage.kind, (storage.count,), name, order)
 
 
 def _view(numbers: np.ndarray, tensor: Tensor, field: str) -> np.ndarray:
@@ -68,4 +68,4 @@ def _view(numbers: np.ndarray, tensor: Tensor, field: str) -> np.ndarray:
         raise InputError(f"{field}: expected a tensor inside its storage of {len(numbers)} numbers")
     strides = [step * numbers.itemsize for step in tensor.strides]
     view = np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides, writeable=False)
-    return view.copy()
+    return finite(view, field)
