@@ -12,6 +12,7 @@ import typer
 from precise.commands.convert import convert
 from precise.commands.show import show
 from precise.errors import PreciseError
+from precise.formats.wording import printable
 
 # Add a verb here. It imports what it computes with inside its function, so that --help and show stay quick.
 VERBS: tuple[Callable[..., None], ...] = (show, convert)
@@ -76,11 +77,6 @@ def main() -> None:
 
 def _say(name: str, message: str) -> None:
     print(f"{name}: {printable(message)}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """The text on one line, with control characters and what cannot be encoded as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _show_version(wanted: bool) -> None:

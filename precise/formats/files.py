@@ -11,6 +11,7 @@ from typing import cast
 from precise.errors import InputError
 from precise.formats.atomic_file import write_whole
 from precise.formats.limits import MAX_BYTES
+from precise.formats.wording import printable
 from precise.network import Network
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -75,14 +76,12 @@ def load_network(path: str | Path) -> Network:
     try:
         return _read(kind, _bytes(Path(path), kind))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {printable(str(error))}") from error
     except MemoryError as error:
         raise InputError(f"{path}: expected a smaller network: memory ran out") from error
     except Exception as error:  # whatever a library raises on a corrupt file
-        first = (str(error).splitlines() or [""])[0][:200]
-        raise InputError(
-            f"{path}: expected a whole {kind.name} file: {type(error).__name__}: {first}"
-        ) from error
+        said = printable(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}")
+        raise InputError(f"{path}: expected a whole {kind.name} file: {said}") from error
 
 
 def save_network(network: Network, path: str | Path) -> Saved:

@@ -113,6 +113,7 @@ W, B = np.ones((4, 2), np.float32), np.ones(2, np.float32)
         ([node("MatMul", ["x", "W"], ["m"]), node("Tanh", ["m"], ["y"])], ["relu, not Tanh"]),
         ([node("MatMul", ["x", "W"], ["m"]), node("Relu", ["m"], ["y"])], ["no relu after the last"]),
         ([node("Conv", ["x", "W"], ["y"])], ["Conv"]),
+        ([node("Two\nlines", ["x", "W"], ["y"])], [r"Two\nlines"]),
         ([node("Add", ["x", "b"], ["y"])], ["Add right after"]),
         ([node("Relu", ["x"], ["y"])], ["before the first relu"]),
         ([node("Identity", ["x"], ["y"])], ["at least one layer"]),
