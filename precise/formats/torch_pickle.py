@@ -180,9 +180,15 @@ def _call(function: Any, arguments: Any) -> Any:
             return {}
         case _Global(name), (Tensor() as tensor, bool(), dict()) if name == _PARAMETER:
             return tensor
-        case _Global(name), (Storage() as storage, int(offset), tuple(shape), tuple(strides), *_) if (
-            name == _TENSOR
-        ):
+        # hooks and metadata (such as a sign that is not applied yet) may follow, and must be empty
+        case _Global(name), (
+            Storage() as storage,
+            int(offset),
+            tuple(shape),
+            tuple(strides),
+            bool(),
+            *more,
+        ) if name == _TENSOR and not any(more):
             sizes = (offset, *shape, *strides)
             if len(shape) == len(strides) and all(type(size) is int and size >= 0 for size in sizes):
                 return Tensor(storage, offset, shape, strides)

@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +136,12 @@ def test_exact_with_metadata_and_unreduced_numbers(tmp_path):
     assert load_network(written(tmp_path / "n.json", file)) == load_network(
         written(tmp_path / "m.json", good())
     )
+
+
+def test_the_example_in_the_documentation(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "file-formats.md").read_text()
+    [example] = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert load_network(written(tmp_path / "n.json", example)).widths == (2, 2, 1)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,16 @@ def test_tensors_outside_their_storage(tmp_path, monkeypatch):
         refused(zip_file(tmp_path / "n.pt", entries), word)
 
 
+def test_a_sign_that_is_not_applied_yet(tmp_path, monkeypatch):
+    # PyTorch appends {"neg": True} to the arguments of a lazily negated tensor
+    entries = edited(monkeypatch, b"\x89", b"\x89")
+    code = entries["model/data.pkl"]
+    at = code.index(b"R", code.index(b"\x89"))
+    end = code.index(b"t", at)
+    entries["model/data.pkl"] = code[:end] + b"}X\x03\x00\x00\x00neg\x88s" + code[end:]
+    refused(zip_file(tmp_path / "n.pt", entries), "tensors as torch.save writes them")
+
+
 def test_strides_of_zero_cannot_make_a_bomb(tmp_path, monkeypatch):
     entries = edited(monkeypatch, b"K\x03K\x04\x86", b"J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86")
     entries["model/data.pkl"] = entries["model/data.pkl"].replace(b"K\x04K\x01\x86", b"K\x00K\x00\x86", 1)
