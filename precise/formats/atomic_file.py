@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from secrets import token_hex
 
 from precise.errors import InputError
 
@@ -24,8 +25,10 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises:
         InputError: the folder is missing or not writable, the disk is full, or `path` is a folder.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))  # a link stays, its target is replaced
+    if target.exists() and not target.is_file():  # never move a file over a device
+        raise InputError(f"{path}: expected a place that can be written to, not a folder or a device")
+    temporary = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
     try:
         try:
             with temporary.open("xb") as file:
@@ -37,4 +40,4 @@ def write_whole(path: str | Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(f"{target}: expected a place that can be written to: {error.strerror}") from error
+        raise InputError(f"{path}: expected a place that can be written to: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """What is saved and read again is the same network, and roundings are counted."""
 
 import json
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -103,6 +104,19 @@ def test_a_folder_that_is_missing_and_a_target_that_is_a_folder(tmp_path):
     with pytest.raises(InputError, match="expected a place that can be written to"):
         save_network(network, tmp_path / "n.json")
     assert [entry.name for entry in tmp_path.iterdir()] == ["n.json"]
+
+
+def test_links_stay_and_devices_are_not_replaced(tmp_path):
+    network = Network.from_rows([([[1]], [2])])
+    (tmp_path / "link.json").symlink_to(tmp_path / "n.json")
+    save_network(network, tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert load_network(tmp_path / "n.json") == network
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="not a folder or a device"):
+        save_network(network, tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="expected a file"):
+        load_network(tmp_path / "pipe.json")
 
 
 def test_the_exact_file_is_plain_json(tmp_path):
