@@ -56,8 +56,8 @@ class Known:
         """Every known preactivation, by layer, then point, then neuron, in units of 2^-FRACTION_BITS (exact)."""
         if not self.layers:
             return []
-        if len(self._columns) != len(self.layers):
-            self._columns = [_columns(rows) for rows in self.layers]
+        if not self._columns:
+            self._columns = [_columns(rows) for rows in self.layers if rows]
         features = fmpz_mat([list(point) for point in points])
         ones = fmpz_mat(len(points), 1, [1] * len(points))
         negatives = None
@@ -70,6 +70,8 @@ class Known:
             found.append([[int(v) for v in row] for row in table])
             features = fmpz_mat([[v if v > 0 else 0 for v in row] for row in table])
             negatives = fmpz_mat([[-v if v < 0 else 0 for v in row] for row in table])
+        if not self.layers[-1]:
+            found.append([[] for _ in points])
         return found
 
     def patterns(self, points: Sequence[Point]) -> list[Pattern]:
@@ -94,6 +96,8 @@ class Known:
         if layer < 0:
             return fmpz_mat([[int(i == j) for j in range(self.inputs + 1)] for i in range(self.inputs)])
         rows = self.layers[layer]
+        if not rows:
+            return fmpz_mat(0, self.inputs + 1)
         if layer == 0:
             return fmpz_mat([[*row.plus, row.bias] for row in rows])
         below = self.affine(layer - 1, pattern)

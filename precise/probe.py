@@ -35,28 +35,50 @@ class Piece:
     slopes: tuple[fmpq, ...]  # one a direction
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What has been learned about the sizes of answers; it decides how much is packed into a query."""
+
+    denominator: int = 1  # every slope seen so far is an integer over this
+    slope_bits: int = 8  # and numerically below 2^this
+    value_bits: int = 8  # and every value below 2^this
+
+
 class Probe:
     """A scalar view of an oracle on a slice of its inputs."""
 
     def __init__(self, oracle: Oracle, coordinates: Sequence[int], combination: Sequence[int]) -> None:
         self.oracle = oracle
+        self.coordinates = tuple(coordinates)
         self.width = len(coordinates)
         self.longest_bits = 0  # longest number asked so far
-        embedding = [[0] * oracle.input_width for _ in coordinates]
-        for row, coordinate in enumerate(coordinates):
-            embedding[row][coordinate] = 1
-        self._identity = self.width == oracle.input_width
-        self._embedding = fmpz_mat(embedding)
+        self._choice = tuple(combination)
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
-        self._denominator = fmpz(1)  # every slope seen so far is an integer over this
-        self._slope_bits = 8  # and numerically below 2^this
-        self._value_bits = 8  # and every value below 2^this
-        self._calibrated = False
+        self._denominator = fmpz(1)
+        self._slope_bits = self._value_bits = 8
+
+    def output(self, number: int) -> Probe:
+        """The same slice, reading one output (from 0) instead of the combination of all."""
+        choice = [int(n == number) for n in range(self.oracle.output_width)]
+        single = Probe(self.oracle, self.coordinates, choice)
+        single.adopt(self.calibration)
+        return single
 
     @property
     def queries(self) -> int:
         """Points asked so far."""
         return self.oracle.queries
+
+    @property
+    def calibration(self) -> Calibration:
+        """What has been learned so far."""
+        return Calibration(int(self._denominator), self._slope_bits, self._value_bits)
+
+    def adopt(self, calibration: Calibration) -> None:
+        """Take over what another probe of the same oracle has learned."""
+        self._denominator = self._denominator.lcm(calibration.denominator)
+        self._slope_bits = max(self._slope_bits, calibration.slope_bits)
+        self._value_bits = max(self._value_bits, calibration.value_bits)
 
     def pieces(self, points: Sequence[Point], directions: Sequence[Direction]) -> list[Piece]:
         """Value and slopes at every point; all points must lie inside linear regions, not on their borders.
@@ -67,40 +89,47 @@ class Probe:
         """
         if not points:
             return []
-        if not self._calibrated:
+        if self._denominator == 1:
             self._calibrate(points[0])
-        groups = self._groups(len(directions))
+        extra = max((int(abs(entry)).bit_length() for d in directions for entry in d), default=0)
+        groups = self._groups(len(directions), extra)
         values: list[fmpq] = []
         slopes: list[list[fmpq]] = [[] for _ in points]
         for start, stop in groups:
-            packed = self._packed(points, directions[start:stop])
+            packed = self._packed(points, directions[start:stop], extra)
             values = [value for value, _ in packed]
             for collected, (_, found) in zip(slopes, packed, strict=True):
                 collected += found
         return [Piece(v, tuple(s)) for v, s in zip(values, slopes, strict=True)]
 
-    def outputs(self, points: Sequence[Point]) -> list[list[fmpq]]:
-        """All outputs, exactly as answered, at points of the slice."""
-        return self.oracle.query(self._embed(points, FRACTION_BITS)).rows()
+    def slopes_outside(self, point: Point, inputs: Sequence[int]) -> list[fmpq]:
+        """The slopes along inputs that do not belong to the slice, at a point of the slice."""
+        wider = Probe(self.oracle, [*self.coordinates, *inputs], self._choice)
+        wider.adopt(self.calibration)
+        inside, total = self.width, self.width + len(inputs)
+        axes = [[int(i == inside + j) for i in range(total)] for j in range(len(inputs))]
+        piece = wider.pieces([[*point, *[0] * len(inputs)]], axes)[0]
+        self.adopt(wider.calibration)
+        self.longest_bits = max(self.longest_bits, wider.longest_bits)
+        return list(piece.slopes)
 
     # -- reading packed answers ------------------------------------------------------------------------------------
 
-    def _slot_bits(self) -> int:
-        return self._denominator.bit_length() + self._slope_bits + GUARD_BITS
+    def _slot_bits(self, extra: int) -> int:
+        # A slope along a direction with entries below 2^extra is an integer over the denominator below this size.
+        return int(self._denominator.bit_length()) + self._slope_bits + extra + GUARD_BITS
 
-    def _head_bits(self) -> int:
-        # f(x) is an integer over denominator * 2^FRACTION_BITS; the first slope starts a guard and a slope lower.
-        return FRACTION_BITS + self._slot_bits()
-
-    def _groups(self, count: int) -> list[tuple[int, int]]:
+    def _groups(self, count: int, extra: int) -> list[tuple[int, int]]:
         """Ranges of directions that fit into one query each."""
         if count == 0:
             return [(0, 0)]
         precision = self.oracle.precision
         room = PACKED_BITS if precision is None else precision - self._value_bits - GUARD_BITS
-        most = 1 + (room - self._head_bits() - self._denominator.bit_length()) // self._slot_bits()
+        # f(x) is an integer over denominator * 2^FRACTION_BITS; the first slope starts a slot below that.
+        fixed = FRACTION_BITS + int(self._denominator.bit_length())
+        most = (room - fixed) // self._slot_bits(extra)
         if precision is not None and most < 1:
-            needed = precision + self._head_bits() + self._denominator.bit_length() - room
+            needed = precision + fixed + self._slot_bits(extra) - room
             raise PrecisionError(
                 f"the oracle promises {precision} bits; exact answers of this network need about {needed}"
             )
@@ -108,16 +137,18 @@ class Probe:
         return [(start, min(start + most, count)) for start in range(0, count, most)]
 
     def _packed(
-        self, points: Sequence[Point], directions: Sequence[Direction]
+        self, points: Sequence[Point], directions: Sequence[Direction], extra: int
     ) -> list[tuple[fmpq, list[fmpq]]]:
         for _ in range(8):
-            slot, head = self._slot_bits(), self._head_bits()
+            slot = self._slot_bits(extra)
+            head = FRACTION_BITS + slot
             low = head + slot * max(len(directions) - 1, 0)
             offsets = [0] * self.width
             for number, direction in enumerate(directions):
                 shift = low - head - slot * number
                 for index, entry in enumerate(direction):
-                    offsets[index] += int(entry) << shift
+                    if entry:
+                        offsets[index] += int(entry) << shift
             lift = low - FRACTION_BITS
             rows = [[(c << lift) + o for c, o in zip(p, offsets, strict=True)] for p in points]
             answers = self._scalars(rows, low)
@@ -125,7 +156,7 @@ class Probe:
             if all(entry is not None for entry in unpacked):
                 return [entry for entry in unpacked if entry is not None]
             for point in points:
-                self._learn(point, directions)
+                self._learn(point, directions, extra)
         raise PrecisionError("the oracle's answers are not those of a piecewise linear function")
 
     def _unpack(
@@ -156,13 +187,12 @@ class Probe:
     # -- learning denominators -------------------------------------------------------------------------------------
 
     def _calibrate(self, point: Point) -> None:
-        self._calibrated = True
         axes = [[int(i == j) for j in range(self.width)] for i in range(self.width)]
         self._learn(point, axes)
         centre = [c >> 3 for c in point]
         self._learn(centre, axes)
 
-    def _learn(self, point: Point, directions: Sequence[Direction]) -> None:
+    def _learn(self, point: Point, directions: Sequence[Direction], extra: int = 0) -> None:
         """Plain finite differences at one point: slopes without any assumption on their denominators."""
         step = FRACTION_BITS + 64
         rows = [[c << 64 for c in point]]
@@ -170,8 +200,8 @@ class Probe:
         answers = self._scalars(rows, step)
         for answer in answers[1:]:
             slope = (answer - answers[0]) * (1 << step)
-            self._denominator = self._denominator.lcm(slope.q << MARGIN_BITS if slope.q > 1 else slope.q)
-            size = int(abs(slope.p)).bit_length() - int(slope.q).bit_length() + MARGIN_BITS
+            self._denominator = self._denominator.lcm(slope.q << MARGIN_BITS)
+            size = int(abs(slope.p)).bit_length() - int(slope.q).bit_length() - extra + MARGIN_BITS
             self._slope_bits = max(self._slope_bits, size)
         head = answers[0]
         self._denominator = self._denominator.lcm((head.q >> min(FRACTION_BITS, _twos(head.q))) or 1)
@@ -180,8 +210,11 @@ class Probe:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def _embed(self, rows: Sequence[Sequence[int]], bits: int) -> Batch:
-        matrix = fmpz_mat([list(row) for row in rows])
-        return Batch(matrix if self._identity else matrix * self._embedding, fmpz(1) << bits)
+        matrix = fmpz_mat(len(rows), self.oracle.input_width)
+        for number, row in enumerate(rows):
+            for coordinate, value in zip(self.coordinates, row, strict=True):
+                matrix[number, coordinate] = value
+        return Batch(matrix, fmpz(1) << bits)
 
     def _scalars(self, rows: Sequence[Sequence[int]], bits: int) -> list[fmpq]:
         self.longest_bits = max(self.longest_bits, bits)

@@ -1,0 +1,214 @@
+"""The extraction as a whole: layer after layer, from queries alone.
+
+    slice -> [critical points -> signatures of layer k -> signs of layer k-1] for every k -> output layer
+          -> columns outside the slice -> fresh points
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from time import perf_counter
+
+from precise.assemble import first_difference, network_from_rows
+from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
+from precise.expansion import missing_columns
+from precise.hidden_layer import LayerResult, LayerSearch, Patience
+from precise.local_map import Known
+from precise.network import Network
+from precise.oracle import Oracle
+from precise.output_layer import OutputRow, solve_outputs
+from precise.probe import Point, Probe
+from precise.report import LayerReport, NeuronReport, Report
+from precise.signs.exact import Sign, apply_signs, read_signs
+from precise.workers import following
+
+Progress = Callable[[str, int, int], None]  # (stage, done, total)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What came out: the network when nothing is missing, else the layers that are known, and the report."""
+
+    network: Network | None
+    known: Known  # rows on the slice `report.slice_inputs`, complete layers first
+    report: Report
+
+
+class _Incomplete(Exception):
+    """The extraction cannot go on; the message says what is missing and what to try."""
+
+
+def extract(
+    oracle: Oracle,
+    widths: Sequence[int],
+    seed: int = 0,
+    jobs: int = 1,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
+) -> Extraction:
+    """Recover a network from its oracle.
+
+    Args:
+        oracle: what is asked; its precision must be None (exact) or enough bits for exact answers.
+        widths: (inputs, neurons of each hidden layer ..., outputs).
+        seed: every random choice follows from it.
+        jobs: processes that follow candidates; the result does not depend on it.
+        patience: when a layer counts as having no further neuron that can be found.
+        progress: called with (stage, done, total).
+
+    Returns:
+        The network, or what was found until something was missing, the budget ended or the oracle failed; the
+        report's `outcome` says which.
+
+    Raises:
+        InputError: the widths do not fit the oracle.
+    """
+    _check(oracle, widths)
+    run = _Run(oracle, widths, seed, jobs, patience or Patience(), progress or (lambda *_: None))
+    start = perf_counter()
+    network = None
+    try:
+        network = run.everything()
+    except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
+        run.report.outcome = f"Incomplete: {stop}."
+    except KeyboardInterrupt:
+        run.report.outcome = "Incomplete: interrupted."
+    run.report.queries = oracle.queries
+    run.report.seconds = perf_counter() - start
+    run.report.longest_query_bits = run.probe.longest_bits
+    run.report.finish()
+    return Extraction(network, run.known, run.report)
+
+
+def _check(oracle: Oracle, widths: Sequence[int]) -> None:
+    if len(widths) < 3:
+        raise InputError(f"widths: expected at least one hidden layer, not {list(widths)}")
+    if widths[0] != oracle.input_width or widths[-1] != oracle.output_width:
+        raise InputError(
+            f"widths: the oracle has {oracle.input_width} inputs and {oracle.output_width} outputs, "
+            f"expected the same first and last, not {widths[0]} and {widths[-1]}"
+        )
+
+
+class _Run:
+    """The state of one extraction."""
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        widths: Sequence[int],
+        seed: int,
+        jobs: int,
+        patience: Patience,
+        progress: Progress,
+    ) -> None:
+        self.oracle = oracle
+        self.hidden = tuple(widths[1:-1])
+        self.jobs = jobs if oracle.budget is None else 1  # a budget is exact only when one process asks
+        self.patience = patience
+        self.progress = progress
+        self.random = Random(seed)
+        size = min(widths[0], widths[1])
+        coordinates = sorted(self.random.sample(range(widths[0]), size))
+        self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(widths[-1])])
+        self.known = Known(size)
+        self.report = Report(list(widths), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
+        self.witnesses: list[Point] = []
+
+    def everything(self) -> Network:
+        with following(self.probe, self.jobs) as follow:
+            for number, width in enumerate(self.hidden, 1):
+                self.layer(number, width, follow)
+        outputs = self.outputs()
+        network = self.whole(outputs)
+        self.compare(network)
+        return network
+
+    def layer(self, number: int, width: int, follow: Callable) -> None:  # type: ignore[type-arg]
+        name = f"layer {number}"
+        search = LayerSearch(
+            self.probe, self.known, width, follow, self.random.getrandbits(64), self.patience,
+            lambda done, total: self.progress(name, done, total),
+        )
+        report = LayerReport(number, width)
+        self.report.layers.append(report)
+        try:
+            search.run()
+        finally:
+            self._record(search.result, report)
+        self.witnesses = [record.witness for record in search.result.records]
+        if len(search.result.rows) < width:
+            raise _Incomplete(
+                f"layer {number}: {len(search.result.rows)} of {width} neurons found; the last {width} were not met by "
+                f"{self.patience.candidates} candidates in a row (try another seed or more patience)"
+            )
+
+    def _record(self, result: LayerResult, report: LayerReport) -> None:
+        report.rows = len(result.rows)
+        report.neurons = [NeuronReport("open", r.tries, r.queries, r.redundant) for r in result.records]
+        report.lines, report.candidates, report.ends = result.lines, result.candidates, result.ends
+        report.queries_critical_points, report.queries_signatures = result.queries_lines, result.queries_rows
+        report.seconds_critical_points, report.seconds_signatures = result.seconds_lines, result.seconds_rows
+        name = f"layer {report.layer}"
+        self.report.spend(f"{name}: critical points", result.queries_lines, result.seconds_lines)
+        self.report.spend(f"{name}: signatures", result.queries_rows, result.seconds_rows)
+        if result.signs is not None:
+            self._signed(report.layer - 1, result.signs)
+
+    def _signed(self, layer: int, signs: Sequence[Sign]) -> None:
+        for neuron, sign in zip(self.report.layers[layer - 1].neurons, signs, strict=True):
+            neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start, asked = perf_counter(), self.oracle.queries
+        try:
+            yield
+        finally:
+            self.report.spend(name, self.oracle.queries - asked, perf_counter() - start)
+
+    def outputs(self) -> tuple[OutputRow, ...]:
+        with self.stage("output layer"):
+            result = solve_outputs(self.probe, self.known, self.witnesses, self.random)
+            self.report.output_equations = result.redundant
+            if not result.rows:
+                raise _Incomplete(result.reason)
+            last = self.known.layers[-1]
+            signs = read_signs(result.rows, len(last))
+            self._signed(len(self.hidden), signs)
+            if Sign.BOTH in signs:
+                raise _Incomplete(f"layer {len(self.hidden)}: two neurons share a hyperplane")
+            self.known.layers[-1] = apply_signs(last, signs)
+            self.known.changed()
+        return tuple(_folded(row, signs) for row in result.rows)
+
+    def whole(self, outputs: Sequence[OutputRow]) -> Network:
+        with self.stage("columns outside the slice"):
+            expanded = missing_columns(
+                self.probe, self.known, outputs, self.random, lambda d, t: self.progress("columns", d, t)
+            )
+            if expanded is None:
+                raise _Incomplete("no point shows enough first-layer neurons to read their other weights")
+            columns, unseen = expanded
+            if unseen:
+                raise _Incomplete(f"layer 1: neurons {[j + 1 for j in unseen]} have no influence on the output")
+        return network_from_rows(
+            self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width
+        )
+
+    def compare(self, network: Network) -> None:
+        with self.stage("fresh points"):
+            difference = first_difference(network, self.oracle, self.random)
+            if difference is not None:
+                raise _Incomplete("the recovered network differs from the oracle at a fresh point")
+        self.report.fresh_points = 32
+        self.report.complete = True
+        self.report.outcome = "Complete: every row, sign and column was recovered exactly."
+
+
+def _folded(row: OutputRow, signs: Sequence[Sign]) -> OutputRow:
+    chosen = [m if sign is Sign.NEGATIVE else p for p, m, sign in zip(row.plus, row.minus, signs, strict=True)]
+    return OutputRow(tuple(chosen), tuple(0 * v for v in chosen), row.bias)

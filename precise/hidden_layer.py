@@ -1,0 +1,255 @@
+"""All rows of one hidden layer, and with them the signs of the layer before it.
+
+Candidates are critical points on random lines that no known neuron explains. They are followed in rounds of fixed size
+by as many workers as there are; a round's outcomes are merged in order, so that the result does not depend on the
+number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import perf_counter
+
+import numpy as np
+
+from precise.aim import random_line
+from precise.confirm import confirm
+from precise.critical_points import CriticalPoint, critical_points
+from precise.local_map import Known, Row
+from precise.probe import Calibration, Point, Probe
+from precise.signatures import RowSearch, Trail
+from precise.signs.exact import Sign, apply_signs, fold, read_signs
+from precise.walk import Walker
+
+ROUND = 8  # candidates followed before their outcomes are merged
+CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When a layer counts as having no further neuron that can be found."""
+
+    candidates: int = 400  # followed in a row without a new one
+    lines: int = 250  # searched in a row without any candidate
+
+
+@dataclass(frozen=True)
+class Task:
+    """One candidate to follow, with all that a worker needs."""
+
+    version: int  # of the known part
+    known: tuple[tuple[Row, ...], ...]
+    signs_known: bool
+    candidate: CriticalPoint
+    seed: int
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What following one candidate gave."""
+
+    row: Row | None
+    confirmed: bool
+    end: str  # why there is no confirmed row
+    redundant: int  # equations that held beyond full rank
+    steps: int
+    queries: int
+    calibration: Calibration
+    witness: Point | None = None  # a point on the row's surface
+    partial: tuple[tuple[int, ...], int] | None = None  # (undetermined unknowns, rank) of an incomplete system
+
+
+@dataclass
+class RowRecord:
+    """How one row was found."""
+
+    queries: int  # spent on the candidate that gave it
+    tries: int  # candidates followed since the row before it
+    redundant: int  # equations that held beyond full rank
+    witness: Point  # a point on the neuron's surface
+
+
+@dataclass
+class LayerResult:
+    """The rows of a layer and how they were found."""
+
+    rows: list[Row] = field(default_factory=list)
+    records: list[RowRecord] = field(default_factory=list)
+    lines: int = 0
+    candidates: int = 0
+    ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
+    signs: list[Sign] | None = None  # of the layer before, once all are decided
+    seconds_lines: float = 0.0
+    seconds_rows: float = 0.0
+    queries_lines: int = 0
+    queries_rows: int = 0
+
+
+Follow = Callable[[Sequence[Task]], list[Outcome]]
+
+
+class LayerSearch:
+    """Finds the rows of the first unknown layer and appends them to the known part."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        known: Known,
+        width: int,
+        follow: Follow,
+        seed: int,
+        patience: Patience,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._probe = probe
+        self._known = known
+        self._width = width
+        self._follow = follow
+        self._random = Random(seed)
+        self._generator = np.random.default_rng(self._random.getrandbits(64))
+        self._patience = patience
+        self._progress = progress
+        self._version = 0
+        self._since = 0
+        self.result = LayerResult()
+        known.layers.append(self.result.rows)
+
+    def run(self) -> LayerResult:
+        """Search until all rows are known or patience ends.
+
+        Raises:
+            BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
+        """
+        empty = 0
+        while len(self.result.rows) < self._width:
+            waiting = self._candidates()
+            empty = 0 if waiting else empty + 1
+            if empty >= self._patience.lines or self._since >= self._patience.candidates:
+                break
+            while waiting and len(self.result.rows) < self._width and self._since < self._patience.candidates:
+                batch, waiting = waiting[:ROUND], waiting[ROUND:]
+                if self._round(batch):
+                    waiting = self._unknown(waiting)
+        if not self._signs_known:
+            self._resolve_signs(final=True)
+        return self.result
+
+    @property
+    def _signs_known(self) -> bool:
+        return len(self._known.layers) == 1 or self.result.signs is not None
+
+    def _candidates(self) -> list[CriticalPoint]:
+        start, asked = perf_counter(), self._probe.queries
+        line, low, high = random_line(self._known, self._generator)
+        found = self._unknown(critical_points(self._probe, line, low, high))
+        self._random.shuffle(found)
+        self.result.lines += 1
+        self.result.seconds_lines += perf_counter() - start
+        self.result.queries_lines += self._probe.queries - asked
+        return found[: 4 * ROUND]
+
+    def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
+        """Those at which no known neuron changes its state."""
+        if not points:
+            return []
+        patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
+        return [p for n, p in enumerate(points) if patterns[2 * n] == patterns[2 * n + 1]]
+
+    def _round(self, batch: Sequence[CriticalPoint]) -> bool:
+        """Follow some candidates; true if there is a new row."""
+        start = perf_counter()
+        known = tuple(tuple(rows) for rows in self._known.layers)
+        tasks = [
+            Task(self._version, known, self._signs_known, point, self._random.getrandbits(64), self._probe.calibration)
+            for point in batch
+        ]
+        fresh = False
+        for outcome in self._follow(tasks):
+            self._probe.adopt(outcome.calibration)
+            self.result.queries_rows += outcome.queries
+            fresh = self._merge(outcome) or fresh
+        if fresh:
+            self._changed()
+            if not self._signs_known:
+                self._resolve_signs(final=False)
+        self.result.seconds_rows += perf_counter() - start
+        return fresh
+
+    def _merge(self, outcome: Outcome) -> bool:
+        self.result.candidates += 1
+        self._since += 1
+        if outcome.row is None or outcome.witness is None or not outcome.confirmed:
+            self.result.ends[outcome.end] = self.result.ends.get(outcome.end, 0) + 1
+            return False
+        if len(self.result.rows) >= self._width or not self._new(outcome.row):
+            self.result.ends["found twice"] = self.result.ends.get("found twice", 0) + 1
+            return False
+        self.result.rows.append(outcome.row)
+        self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
+        self._since = 0
+        self._progress(len(self.result.rows), self._width)
+        return True
+
+    def _new(self, row: Row) -> bool:
+        return row not in self.result.rows and row.negated() not in self.result.rows
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._known.changed()
+
+    def _resolve_signs(self, final: bool) -> None:
+        """Decide the layer before as soon as every neuron of it is seen (at the end: as far as it is seen)."""
+        before = self._known.layers[-2]
+        signs = read_signs(self.result.rows, len(before))
+        if Sign.UNSEEN in signs and not final:
+            return
+        self.result.signs = signs
+        self._known.layers[-2] = apply_signs(before, signs)
+        self.result.rows[:] = [fold(row, signs) for row in self.result.rows]
+        self._changed()
+
+
+class Follower:
+    """Follows candidates with one oracle; a worker keeps one and rebuilds its known part when that changed."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._version: tuple[int, int] = (-1, -1)
+        self._walker: Walker | None = None
+
+    def __call__(self, task: Task) -> Outcome:
+        """Follow one candidate to a confirmed row or to the reason why there is none."""
+        asked = self._probe.queries
+        self._probe.adopt(task.calibration)
+        random = Random(task.seed)
+        walker = self._prepared(task, random)
+        surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
+        search = RowSearch(walker, task.signs_known, random)
+        trail = search.follow(surface) if surface else Trail(end="the critical point was not confirmed")
+        confirmed = trail.row is not None and self._confirmed(walker, trail.row, random)
+        end = "the row's prediction failed" if trail.row and not confirmed else trail.end
+        system = trail.system
+        partial = (tuple(sorted(trail.unseen)), system.rank) if system and trail.row is None and trail.unseen else None
+        return Outcome(
+            trail.row, confirmed, end, system.redundant if system else 0, trail.steps,
+            self._probe.queries - asked, self._probe.calibration, trail.witness, partial,
+        )
+
+    def _prepared(self, task: Task, random: Random) -> Walker:
+        version = (len(task.known), task.version)
+        if self._walker is None or self._version != version:
+            known = Known(self._probe.width, [list(rows) for rows in task.known])
+            self._walker = Walker(self._probe, known)
+            self._version = version
+        self._walker.draw_tests(random)
+        return self._walker
+
+    @staticmethod
+    def _confirmed(walker: Walker, row: Row, random: Random) -> bool:
+        seen = confirm(walker, row, CONFIRMATIONS, np.random.default_rng(random.getrandbits(64)))
+        return seen.present > len(seen.absent)
+
+

@@ -1,0 +1,110 @@
+"""The output layer, and with it the signs of the last hidden layer.
+
+Every region gives exact linear equations for an output's coefficients of relu(eta_j) and relu(-eta_j): its gradient and
+its constant. Points on both sides of every neuron make them complete (cf. Carlini, Jagielski and Mironov, CRYPTO 2020,
+section 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from flint import fmpq
+
+from precise.aim import random_line
+from precise.corners import sides
+from precise.hyperplane import Hyperplane
+from precise.local_map import Known, Pattern
+from precise.probe import FRACTION_BITS, Piece, Point, Probe
+from precise.row_system import RowSystem
+
+FRESH_POINTS = 24  # random points whose equations must hold as well; they also meet regions that witnesses do not
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """One output: sum of plus[j] relu(eta_j) + minus[j] relu(-eta_j), plus bias."""
+
+    plus: tuple[fmpq, ...]
+    minus: tuple[fmpq, ...]
+    bias: fmpq
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """The rows of the output layer, or the reason why there are none."""
+
+    rows: tuple[OutputRow, ...]
+    redundant: int  # equations that held beyond full rank
+    reason: str = ""
+    systems: tuple[RowSystem, ...] = ()  # what is known when unknowns are left open
+    contradicted: Point | None = None  # a point whose region the known neurons cannot explain
+
+
+def solve_outputs(probe: Probe, known: Known, witnesses: Sequence[Point], random: Random) -> OutputResult:
+    """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
+
+    Args:
+        witnesses: a point on the surface of each neuron of the last known layer.
+    """
+    generator = np.random.default_rng(random.getrandbits(64))
+    points = [p for n, w in enumerate(witnesses) for p in _both_sides(known, n, w)]
+    points += [_random_point(known, generator) for _ in range(FRESH_POINTS)]
+    patterns = known.patterns(points)
+    axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
+    systems = []
+    for number in range(probe.oracle.output_width):
+        system = RowSystem(2 * len(known.layers[-1]) + 1, random)
+        pieces = probe.output(number).pieces(points, axes)
+        for point, pattern, piece in zip(points, patterns, pieces, strict=True):
+            system.add(equations(known, point, pattern, piece))
+            if not system.consistent:
+                reason = f"output {number + 1}: the recovered neurons do not explain the oracle"
+                return OutputResult((), system.redundant, reason, contradicted=point)
+        systems.append(system)
+    return _solved(systems, len(known.layers[-1]))
+
+
+def _solved(systems: Sequence[RowSystem], count: int) -> OutputResult:
+    rows = []
+    redundant = min(system.redundant for system in systems)
+    for number, system in enumerate(systems, 1):
+        answer = system.solve()
+        if answer is None:
+            open_ones = len(system.free())
+            reason = f"output {number}: {open_ones} of {system.unknowns} coefficients are left open"
+            return OutputResult((), redundant, reason, tuple(systems))
+        rows.append(OutputRow(tuple(answer[:count]), tuple(answer[count : 2 * count]), answer[-1]))
+    return OutputResult(tuple(rows), redundant)
+
+
+def equations(known: Known, point: Point, pattern: Pattern, piece: Piece) -> list[list[fmpq | int]]:
+    """(coefficients . local map = gradient and constant) at one point, for plus, minus and bias."""
+    below = known.affine(len(known.layers) - 1, pattern).tolist()
+    active = pattern[-1]
+    moved = sum((g * c for g, c in zip(piece.slopes, point, strict=True)), fmpq(0)) / (1 << FRACTION_BITS)
+    right = [*piece.slopes, piece.value - moved]
+    found: list[list[fmpq | int]] = []
+    for number, value in enumerate(right):
+        column = [int(entries[number]) for entries in below]
+        plus = [c if a else 0 for c, a in zip(column, active, strict=True)]
+        minus = [-c if not a else 0 for c, a in zip(column, active, strict=True)]
+        found.append([*plus, *minus, int(number == len(right) - 1), value])
+    return found
+
+
+def _both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
+    """Points just beside a neuron's surface, on either side."""
+    layer = len(known.layers) - 1
+    entries = known.affine(layer, known.patterns([witness])[0]).tolist()[neuron]
+    plane = Hyperplane(tuple(int(v) for v in entries[:-1]), int(entries[-1]))
+    return sides(witness, plane) if plane.length else []
+
+
+def _random_point(known: Known, generator: np.random.Generator) -> Point:
+    return random_line(known, generator)[0].origin
+
+

@@ -1,0 +1,101 @@
+"""What an extraction did: queries and seconds per stage, status per neuron, and everything needed to repeat it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+
+@dataclass
+class NeuronReport:
+    """One recovered row."""
+
+    sign: str = "open"  # positive, negative, both or open: the active side of the row as it was first solved
+    tries: int = 0  # candidates followed since the row before it
+    queries: int = 0  # spent on the candidate that gave it
+    redundant_equations: int = 0  # that held beyond full rank
+
+
+@dataclass
+class LayerReport:
+    """One hidden layer."""
+
+    layer: int  # from 1
+    width: int | None  # declared; None: to be found
+    rows: int = 0  # recovered
+    neurons: list[NeuronReport] = field(default_factory=list)
+    lines: int = 0  # searched for critical points
+    candidates: int = 0  # critical points followed
+    ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
+    queries_critical_points: int = 0
+    queries_signatures: int = 0
+    seconds_critical_points: float = 0.0
+    seconds_signatures: float = 0.0
+    notes: list[str] = field(default_factory=list)  # what could not be identified, and why
+
+
+@dataclass
+class Report:
+    """A whole run. `complete` is true only if every declared neuron, every sign and every column was recovered."""
+
+    widths: list[int | None]
+    seed: int
+    oracle_precision: int | None  # bits; None: exact rationals
+    jobs: int
+    complete: bool = False
+    outcome: str = "not finished"  # a sentence; when incomplete it says what is missing and what to try
+    layers: list[LayerReport] = field(default_factory=list)
+    slice_inputs: list[int] = field(default_factory=list)  # inputs that varied until the last stage
+    queries: int = 0
+    seconds: float = 0.0
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> queries, seconds
+    output_equations: int = 0  # that held beyond full rank when the output layer was solved
+    fresh_points: int = 0  # random points in all inputs where the result answered exactly like the oracle
+    longest_query_bits: int = 0  # fractional bits of the longest coordinate that was asked
+    peak_megabytes: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def spend(self, stage: str, queries: int, seconds: float) -> None:
+        """Add to a stage's account."""
+        account = self.stages.setdefault(stage, {"queries": 0, "seconds": 0.0})
+        account["queries"] += queries
+        account["seconds"] += seconds
+
+    def finish(self) -> None:
+        """Fill in what is only known at the end."""
+        unit = 1 if sys.platform == "darwin" else 1024
+        self.peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+        self.versions = {"python": platform.python_version()}
+        for package in ("precise-verify", "python-flint", "numpy", "mpmath"):
+            try:
+                self.versions[package] = version(package)
+            except PackageNotFoundError:
+                self.versions[package] = "not installed"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `json.dump`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """A readable account."""
+        shape = "-".join("?" if w is None else str(w) for w in self.widths)
+        bits = "exact" if self.oracle_precision is None else f"{self.oracle_precision} bits"
+        lines = [f"{self.outcome}", "", f"widths      {shape}", f"oracle      {bits}", f"seed        {self.seed}"]
+        lines += [f"queries     {self.queries:,} (coordinates of up to {self.longest_query_bits:,} fractional bits)"]
+        lines += [f"seconds     {self.seconds:.2f}", ""]
+        lines += [f"{'stage':<28}{'queries':>10}{'seconds':>10}"]
+        for stage, account in self.stages.items():
+            lines.append(f"{stage:<28}{int(account['queries']):>10,}{account['seconds']:>10.2f}")
+        lines += ["", f"{'layer':<7}{'rows':>9}{'signs':>8}{'lines':>8}{'candidates':>12}{'most tries':>12}"]
+        for layer in self.layers:
+            signs = sum(neuron.sign != "open" for neuron in layer.neurons)
+            tries = max((neuron.tries for neuron in layer.neurons), default=0)
+            rows = f"{layer.rows}/{'?' if layer.width is None else layer.width}"
+            lines.append(f"{layer.layer:<7}{rows:>9}{signs:>8}{layer.lines:>8}{layer.candidates:>12}{tries:>12}")
+        for layer in self.layers:
+            lines += [f"layer {layer.layer}: {note}" for note in layer.notes]
+        return "\n".join(lines)

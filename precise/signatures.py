@@ -1,0 +1,187 @@
+"""Signatures: the row (weights and bias, up to a non-zero factor) of one neuron of the first unknown layer.
+
+A surface found on a line belongs to some unknown layer. Walking along it either gathers enough exact equations for a
+row of the wanted layer, or meets a place where it bends without a known neuron changing state; then the bending
+neuron is of a lower layer and the search goes on along its surface. Every region visited gives (row . local map =
+normal); this also fills up the rank that a single region of a deep network lacks (Liu et al., EUROCRYPT 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+from flint import fmpq
+
+from precise.arithmetic import primitive
+from precise.hyperplane import Vector
+from precise.local_map import Known, Row
+from precise.probe import Point
+from precise.row_system import RowSystem
+from precise.walk import Bent, Crossed, Lost, Moved, Surface, Walker
+
+REDUNDANT = 3  # equations beyond full rank before a row is believed; each holds by chance once in 2^60
+FARTHEST = (2.0**-1, 2.0**9)  # how far a step goes where no known neuron is met, drawn between these
+LOST_STEPS = 30  # steps in a row that lead nowhere before a surface is given up
+WANDER_STEPS = 4  # steps on a surface known to be deeper, in the hope of a bend at an unknown neuron
+STALLED_STEPS = 60  # steps in a row without a new equation before a partial row is returned
+
+
+@dataclass
+class Trail:
+    """What following one candidate gave."""
+
+    row: Row | None = None
+    system: RowSystem | None = None  # of the last surface, complete or not
+    end: str = ""  # why there is no row
+    steps: int = 0
+    descents: int = 0
+    witness: Point | None = None  # the last point on the surface
+    unseen: set[int] = field(default_factory=set)
+
+
+class RowSearch:
+    """Follows candidates towards rows of layer number `depth` (from 0), the first one that is not complete."""
+
+    def __init__(self, walker: Walker, signs_known: bool, random: Random) -> None:
+        self.walker = walker
+        self.known: Known = walker.known
+        self.signs_known = signs_known
+        self._random = random
+        self._generator = np.random.default_rng(random.getrandbits(64))
+
+    @property
+    def depth(self) -> int:
+        """The layer whose rows are wanted (from 0): the growing last layer of the known part."""
+        return len(self.known.layers) - 1
+
+    @property
+    def features(self) -> int:
+        """The number of neurons that feed the wanted layer (inputs for layer 0)."""
+        return self.known.inputs if self.depth == 0 else len(self.known.layers[self.depth - 1])
+
+    def follow(self, surface: Surface) -> Trail:
+        """Follow a surface and the surfaces that bend it, down to the wanted layer."""
+        trail = Trail()
+        for _ in range(64):
+            lower = self._gather(surface, trail)
+            if lower is None:
+                return trail
+            trail.descents += 1
+            surface = lower
+        trail.end = "descended too often"
+        return trail
+
+    def _gather(self, surface: Surface, trail: Trail) -> Surface | None:
+        """Walk on one surface; returns a lower one if it is met, else leaves the outcome in the trail."""
+        system = RowSystem(self._unknowns(), self._random)
+        trail.system = system
+        system.add(self._equations(surface))
+        visited = {(j, s) for j, s in enumerate(self._sides(surface))}
+        deeper = False
+        lost = stalled = straight = wandered = 0
+        while lost < LOST_STEPS and stalled < STALLED_STEPS and wandered < WANDER_STEPS:
+            wandered += deeper
+            trail.steps += 1
+            event = self.walker.step(surface, self._aim(surface, visited, lost), self._reach())
+            if isinstance(event, Bent):
+                return event.lower
+            if isinstance(event, Lost):
+                trail.end = event.reason
+                lost += 1
+                continue
+            lost = 0
+            surface = event.surface
+            stalled += 1
+            if isinstance(event, Moved):
+                straight += 1
+            elif isinstance(event, Crossed) and event.layer == self.depth:
+                straight += 1
+                deeper = deeper or event.bend != 0
+            if not deeper:
+                if isinstance(event, Crossed) and event.layer < self.depth:
+                    stalled = 0 if system.add(self._equations(surface)) else stalled
+                    visited |= {(j, s) for j, s in enumerate(self._sides(surface))}
+                deeper = deeper or not system.consistent
+                if self._enough(system, straight):
+                    trail.witness = surface.point
+                    trail.row = self._row(system)
+                    return None
+        trail.end = "deeper" if deeper else trail.end or "no new equations"
+        trail.unseen = system.free()
+        return None
+
+    def _enough(self, system: RowSystem, straight: int) -> bool:
+        if not system.complete:
+            return False
+        return straight >= 2 * REDUNDANT if self.depth == 0 else system.redundant >= REDUNDANT
+
+    # -- equations -------------------------------------------------------------------------------------------------
+
+    def _unknowns(self) -> int:
+        doubled = self.depth > 0 and not self.signs_known
+        return self.features * (2 if doubled else 1) + 1
+
+    def _sides(self, surface: Surface) -> tuple[bool, ...]:
+        return surface.pattern[self.depth - 1] if self.depth else (True,) * self.features
+
+    def _equations(self, surface: Surface) -> list[list[fmpq | int]]:
+        """(row . local map = normal, row . local constant + bias = constant), one equation an input and one more."""
+        below = self.known.affine(self.depth - 1, surface.pattern).tolist()
+        right = [surface.scale * v for v in (*surface.plane.normal, surface.plane.constant)]
+        active = self._sides(surface)
+        blank = [0] * self.features
+        equations: list[list[fmpq | int]] = []
+        for number, value in enumerate(right):
+            column = [int(entries[number]) for entries in below]
+            plus = [c if a else 0 for c, a in zip(column, active, strict=True)]
+            minus = [-c if not a else 0 for c, a in zip(column, active, strict=True)]
+            doubled = self._unknowns() > self.features + 1
+            bias = int(number == len(right) - 1)
+            equations.append([*plus, *(minus if doubled else blank[:0]), bias, value])
+        return equations
+
+    def _row(self, system: RowSystem) -> Row | None:
+        answer = system.solve()
+        if answer is None:
+            return None
+        integers = [int(v.p) for v in primitive(answer)]
+        count = self.features
+        doubled = len(integers) > count + 1
+        minus = tuple(integers[count : 2 * count]) if doubled else (0,) * count
+        return Row(tuple(integers[:count]), minus, integers[-1])
+
+    # -- where to go -----------------------------------------------------------------------------------------------
+
+    def _reach(self) -> float:
+        low, high = np.log2(FARTHEST)
+        return float(2.0 ** self._generator.uniform(low, high))
+
+    def _aim(self, surface: Surface, visited: set[tuple[int, bool]], lost: int) -> Vector:
+        """Towards a neuron whose other side was not seen yet, away from the one crossed last, with some noise."""
+        noise = self._generator.standard_normal(self.known.inputs)
+        noise /= np.linalg.norm(noise)
+        direction = noise
+        target = self._target(surface, visited) if lost < LOST_STEPS // 2 else None
+        if target is not None:
+            direction = target + 0.4 * noise
+        return direction
+
+    def _target(self, surface: Surface, visited: set[tuple[int, bool]]) -> Vector | None:
+        if self.depth == 0:
+            return None
+        planes = self.walker.planes(self.depth - 1, surface.pattern)
+        for neuron, positive in enumerate(self._sides(surface)):
+            wanted = not positive
+            useful = wanted or not self.signs_known
+            if useful and (neuron, wanted) not in visited and planes[neuron].length:
+                return planes[neuron].unit * (1.0 if wanted else -1.0)
+        return None
+
+
+def trails(search: RowSearch, surfaces: Iterator[Surface]) -> Iterator[Trail]:
+    """Follow candidates one after the other."""
+    for surface in surfaces:
+        yield search.follow(surface)
