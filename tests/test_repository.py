@@ -80,7 +80,8 @@ def extraction():
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
     modules = parser["importlinter:contract:unreachable"]["source_modules"].split()
-    return [ROOT.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
+    paths = [ROOT.joinpath(*module.split(".")) for module in modules]
+    return [p for path in paths for p in (path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")])]
 
 
 @pytest.mark.parametrize("path", extraction(), ids=names)
