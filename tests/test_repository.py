@@ -5,12 +5,15 @@ import configparser
 import os
 import re
 import sys
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from benchmarks import arithmetic
+from precise.extract import extract
+from precise.oracle import FunctionOracle
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("precise", "verify", "fixtures", "tests", "benchmarks", "docs", ".ci")
@@ -163,12 +166,24 @@ def test_citation_keys_are_in_the_bibliography(path):
     assert cited <= keys
 
 
-def test_the_examples_in_python_run(capsys):
-    *_, example = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
+def examples():
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_example_in_python_runs(capsys):
+    exec(compile(examples()[1], "README.md", "exec"), {})
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("Network(10-5-5-1, 91 parameters, ")
-    assert shown[2] == "[5/12]"
+    assert shown[1].startswith("Complete")
+    assert shown[-1] == "[5/12]"
+
+
+def test_the_function_of_the_readme_can_be_extracted():
+    served = {}
+    exec(compile(examples()[0], "README.md", "exec"), served)
+    network = extract(FunctionOracle(served["ask"], 2, 1), (2, 2, 1)).network
+    points = [[Fraction(x, 3), Fraction(y, 7)] for x in range(-9, 9) for y in range(-9, 9)]
+    assert [network(point) for point in points] == served["ask"](points)
 
 
 def test_the_benchmark_runs():
