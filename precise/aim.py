@@ -16,13 +16,22 @@ def random_line(known: Known, generator: np.random.Generator) -> tuple[Line, int
     """A line with its first and last parameter, through two random points and half their distance beyond."""
     centred = bool(known.layers) and len(known.layers) > 1 and generator.random() < 0.75
     ends = _preactivation_points(known, generator) if centred else _input_points(known.inputs, generator)
-    start, end = ends
-    step = end - start
+    return _through(to_point(ends[0]), ends[1] - ends[0], 0.5)
+
+
+def line_between(start: Point, end: Point) -> tuple[Line, int, int]:
+    """The line from one point to (nearly) another, with its first and last parameter."""
+    step = np.array([float(b - a) for a, b in zip(start, end, strict=True)]) * 2.0**-FRACTION_BITS
+    return _through(start, step, 2.0**-10)
+
+
+def _through(start: Point, step: Vector, beyond: float) -> tuple[Line, int, int]:
     largest = float(np.max(np.abs(step)))
     exponent = int(np.floor(np.log2(largest))) - DIRECTION_BITS
     direction = tuple(int(v) for v in np.round(step * 2.0**-exponent))
     unit = 1 << (FRACTION_BITS + exponent)
-    return Line(to_point(start), direction), -unit // 2, unit + unit // 2
+    more = int(unit * beyond)
+    return Line(start, direction), -more, unit + more
 
 
 def to_point(vector: Vector) -> Point:
@@ -41,7 +50,7 @@ def _preactivation_points(known: Known, generator: np.random.Generator) -> tuple
     biases = np.array([float(row.bias) for row in known.layers[0]])
     lengths = np.linalg.norm(weights, axis=1)
     weights, biases = weights / lengths[:, None], biases / lengths
-    scale = float(np.max(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-4, 5)
+    scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
     wanted = scale * generator.standard_normal((2, len(biases))) - biases
     points = np.linalg.lstsq(weights, wanted.T, rcond=None)[0].T
     return points[0], points[1]

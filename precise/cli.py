@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from precise.commands.convert import convert
+from precise.commands.extract import extract
 from precise.commands.show import show
 from precise.errors import PreciseError
 from precise.formats.wording import printable
 
 # Add a verb here. It imports what it computes with inside its function, so that --help and show stay quick.
-VERBS: tuple[Callable[..., None], ...] = (show, convert)
+VERBS: tuple[Callable[..., None], ...] = (extract, show, convert)
 
 STATUSES = (
     "Exit status: 0 done; 1 the answer is no (different, not equal); 2 bad input, no half-written file; "

@@ -1,7 +1,8 @@
-"""Is a vector a combination of others with coefficients of at least 0? Searched in floats, decided exactly.
+"""Lower bounds of an affine function from others that are never negative: floats search, rationals decide.
 
-The search is non-negative least squares (Lawson, Hanson 1974); the rational coefficients come from an exact
-solution on the support that it finds. "Yes" is proved; "not found" is no proof of the contrary.
+If a row is c + a combination of the others with coefficients of at least 0, then its value is at least c
+(Farkas). A linear program finds the combination with the largest c; the exact coefficients come from a
+rational solution on the support that it finds.
 """
 
 from __future__ import annotations
@@ -10,48 +11,46 @@ from collections.abc import Sequence
 
 import numpy as np
 from flint import fmpq, fmpq_mat
-from scipy.optimize import nnls
+from scipy.optimize import linprog
 
 from precise.arithmetic import to_float
 
-RESIDUAL = 1e-7  # relative; larger ones are taken as "no combination", without an exact attempt
+NOISE = 1e-11  # float coefficients below it, the largest entries being 1, are rounding errors
 
 Vector = Sequence[fmpq]
 
 
-class Cone:
-    """All combinations of some vectors with coefficients of at least 0."""
+def lower_bound(row: Vector, never_negative: Sequence[Vector]) -> fmpq | None:
+    """A constant that the row is never below, proved; None: none was found.
 
-    def __init__(self, generators: Sequence[Vector]) -> None:
-        """The cone of at least one vector, all of one length."""
-        self.generators = generators
-        self._floats = np.column_stack([_floats(vector) for vector in generators])
+    Args:
+        row: an affine function as (constant, coefficients ...).
+        never_negative: others of the same length, known to be at least 0.
+    """
+    support = _support(row, never_negative) if any(row[1:]) else []
+    chosen = [never_negative[number] for number in support]
+    coefficients = _solved(row[1:], [other[1:] for other in chosen])
+    if coefficients is None or any(value < 0 for value in coefficients):
+        return None
+    return row[0] - sum((v * other[0] for v, other in zip(coefficients, chosen, strict=True)), fmpq(0))
 
-    def combination(self, target: Vector) -> list[fmpq] | None:
-        """Coefficients of at least 0 with which the generators sum up to the target exactly; None: not found."""
-        if not any(target):
-            return [fmpq(0)] * len(self.generators)
-        support = self._support(_floats(target))
-        solution = _solved(target, [self.generators[number] for number in support]) if support else None
-        if solution is None or min(solution) < 0:
-            return None
-        found = [fmpq(0)] * len(self.generators)
-        for number, value in zip(support, solution, strict=True):
-            found[number] = value
-        return found
 
-    def _support(self, target: np.ndarray) -> list[int]:
-        """The generators that a float solution uses."""
-        try:
-            found, residual = nnls(self._floats, target)
-        except RuntimeError:  # the iteration limit
-            return []
-        good = residual <= RESIDUAL * float(np.linalg.norm(target))
-        return [int(number) for number in np.flatnonzero(found)] if good else []
+def _support(row: Vector, others: Sequence[Vector]) -> list[int]:
+    """The others that the best combination in floats uses; none if there is no combination."""
+    if not others:
+        return []
+    columns = [_floats(other[1:], other[0]) for other in others]
+    result = linprog(
+        [cost for _, cost in columns],
+        A_eq=np.column_stack([column for column, _ in columns]),
+        b_eq=_floats(row[1:], row[0])[0],
+        method="highs-ds",  # the simplex method: its support is independent
+    )
+    return [] if result.x is None else [int(number) for number in np.flatnonzero(result.x > NOISE)]
 
 
 def _solved(target: Vector, columns: Sequence[Vector]) -> list[fmpq] | None:
-    """The exact solution of a consistent system with as many pivots as there are; None: inconsistent."""
+    """The exact coefficients with which columns sum up to the target; None: there are none."""
     width = len(columns)
     entries = [value for row in zip(*columns, target, strict=True) for value in row]
     reduced, rank = fmpq_mat(len(target), width + 1, entries).rref()
@@ -64,7 +63,8 @@ def _solved(target: Vector, columns: Sequence[Vector]) -> list[fmpq] | None:
     return solution
 
 
-def _floats(vector: Vector) -> np.ndarray:
-    """The vector divided by its largest entry, in float64."""
+def _floats(vector: Vector, constant: fmpq) -> tuple[np.ndarray, float]:
+    """The vector and the constant, both divided by the vector's largest entry."""
     largest = max(abs(value) for value in vector) or fmpq(1)
-    return np.array([to_float(value / largest) for value in vector])
+    cost = min(max(constant / largest, fmpq(-(10**9))), fmpq(10**9))
+    return np.array([to_float(value / largest) for value in vector]), to_float(cost)

@@ -131,7 +131,7 @@ class _Run:
         name = f"layer {number}"
         search = LayerSearch(
             self.probe, self.known, width, follow, self.random.getrandbits(64), self.patience,
-            lambda done, total: self.progress(name, done, total),
+            lambda done, total: self.progress(name, done, total), last=number == len(self.hidden),
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)

@@ -16,15 +16,19 @@ import numpy as np
 
 from precise.aim import random_line
 from precise.confirm import confirm
-from precise.critical_points import CriticalPoint, critical_points
+from precise.critical_points import CriticalPoint, Line, critical_points
 from precise.local_map import Known, Row
 from precise.probe import Calibration, Point, Probe
 from precise.signatures import RowSearch, Trail
 from precise.signs.exact import Sign, apply_signs, fold, read_signs
+from precise.surprise import Surprises
 from precise.walk import Walker
 
 ROUND = 8  # candidates followed before their outcomes are merged
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
+
+EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
+SURPRISE_POINTS = 256  # looked at before another line is tried
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Patience:
     """When a layer counts as having no further neuron that can be found."""
 
     candidates: int = 400  # followed in a row without a new one
-    lines: int = 250  # searched in a row without any candidate
+    lines: int = 60  # searched in a row without any candidate
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ class LayerSearch:
         seed: int,
         patience: Patience,
         progress: Callable[[int, int], None],
+        last: bool = False,
     ) -> None:
+        self._last = last
+        self._empty = 0  # lines in a row without a candidate
+        self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
         self._probe = probe
         self._known = known
         self._width = width
@@ -123,11 +131,10 @@ class LayerSearch:
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
-        empty = 0
         while len(self.result.rows) < self._width:
             waiting = self._candidates()
-            empty = 0 if waiting else empty + 1
-            if empty >= self._patience.lines or self._since >= self._patience.candidates:
+            self._empty = 0 if waiting else self._empty + 1
+            if self._empty >= self._patience.lines or self._since >= self._patience.candidates:
                 break
             while waiting and len(self.result.rows) < self._width and self._since < self._patience.candidates:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
@@ -143,13 +150,21 @@ class LayerSearch:
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
-        line, low, high = random_line(self._known, self._generator)
+        line, low, high = self._surprising_line() or random_line(self._known, self._generator)
         found = self._unknown(critical_points(self._probe, line, low, high))
         self._random.shuffle(found)
         self.result.lines += 1
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
         return found[: 4 * ROUND]
+
+    def _surprising_line(self) -> tuple[Line, int, int] | None:
+        """In the last hidden layer, when lines at random have become fruitless."""
+        if not (self._last and self._empty >= EMPTY_LINES and self._signs_known):
+            return None
+        if self._surprises is None or self._surprises[0] != self._version:
+            self._surprises = (self._version, Surprises(self._probe, self._known, self._random, self._generator))
+        return self._surprises[1].line(SURPRISE_POINTS)
 
     def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
         """Those at which no known neuron changes its state."""

@@ -25,6 +25,7 @@ PACKED_BITS = 1 << 15  # longest number put into one query of an exact oracle
 
 Point = list[int]  # coordinates in units of 2^-FRACTION_BITS
 Direction = Sequence[int]
+_Sparse = Sequence[tuple[int, int]]  # (coordinate, entry) of the entries that are not 0
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,17 @@ class Probe:
             PrecisionError: the oracle's precision cannot hold exact answers for this network.
             BudgetExceeded, OracleError: from the oracle.
         """
+        return self._pieces(points, [[(i, int(v)) for i, v in enumerate(d) if v] for d in directions])
+
+    def _pieces(self, points: Sequence[Point], directions: Sequence[_Sparse]) -> list[Piece]:
         if not points:
             return []
         if self._denominator == 1:
             self._calibrate(points[0])
-        extra = max((int(abs(entry)).bit_length() for d in directions for entry in d), default=0)
-        groups = self._groups(len(directions), extra)
+        extra = max((abs(entry).bit_length() for d in directions for _, entry in d), default=0)
         values: list[fmpq] = []
         slopes: list[list[fmpq]] = [[] for _ in points]
-        for start, stop in groups:
+        for start, stop in self._groups(len(directions), extra):
             packed = self._packed(points, directions[start:stop], extra)
             values = [value for value, _ in packed]
             for collected, (_, found) in zip(slopes, packed, strict=True):
@@ -106,9 +109,8 @@ class Probe:
         """The slopes along inputs that do not belong to the slice, at a point of the slice."""
         wider = Probe(self.oracle, [*self.coordinates, *inputs], self._choice)
         wider.adopt(self.calibration)
-        inside, total = self.width, self.width + len(inputs)
-        axes = [[int(i == inside + j) for i in range(total)] for j in range(len(inputs))]
-        piece = wider.pieces([[*point, *[0] * len(inputs)]], axes)[0]
+        axes = [[(self.width + j, 1)] for j in range(len(inputs))]
+        piece = wider._pieces([[*point, *[0] * len(inputs)]], axes)[0]
         self.adopt(wider.calibration)
         self.longest_bits = max(self.longest_bits, wider.longest_bits)
         return list(piece.slopes)
@@ -137,7 +139,7 @@ class Probe:
         return [(start, min(start + most, count)) for start in range(0, count, most)]
 
     def _packed(
-        self, points: Sequence[Point], directions: Sequence[Direction], extra: int
+        self, points: Sequence[Point], directions: Sequence[_Sparse], extra: int
     ) -> list[tuple[fmpq, list[fmpq]]]:
         for _ in range(8):
             slot = self._slot_bits(extra)
@@ -146,9 +148,8 @@ class Probe:
             offsets = [0] * self.width
             for number, direction in enumerate(directions):
                 shift = low - head - slot * number
-                for index, entry in enumerate(direction):
-                    if entry:
-                        offsets[index] += int(entry) << shift
+                for index, entry in direction:
+                    offsets[index] += entry << shift
             lift = low - FRACTION_BITS
             rows = [[(c << lift) + o for c, o in zip(p, offsets, strict=True)] for p in points]
             answers = self._scalars(rows, low)
@@ -187,16 +188,18 @@ class Probe:
     # -- learning denominators -------------------------------------------------------------------------------------
 
     def _calibrate(self, point: Point) -> None:
-        axes = [[int(i == j) for j in range(self.width)] for i in range(self.width)]
+        axes = [[(i, 1)] for i in range(self.width)]
         self._learn(point, axes)
         centre = [c >> 3 for c in point]
         self._learn(centre, axes)
 
-    def _learn(self, point: Point, directions: Sequence[Direction], extra: int = 0) -> None:
+    def _learn(self, point: Point, directions: Sequence[_Sparse], extra: int = 0) -> None:
         """Plain finite differences at one point: slopes without any assumption on their denominators."""
         step = FRACTION_BITS + 64
-        rows = [[c << 64 for c in point]]
-        rows += [[(c << 64) + int(v) for c, v in zip(point, d, strict=True)] for d in directions]
+        rows = [[c << 64 for c in point] for _ in range(len(directions) + 1)]
+        for row, direction in zip(rows[1:], directions, strict=True):
+            for index, entry in direction:
+                row[index] += entry
         answers = self._scalars(rows, step)
         for answer in answers[1:]:
             slope = (answer - answers[0]) * (1 << step)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from flint import fmpq, fmpz, fmpz_mat, nmod_mat
+from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator
 
 PRIME = 4611686018427387847  # the largest below 2^62: FLINT reduces modulo it without multiple words
+
+Equation = Sequence[fmpq | int]  # integer coefficients, then a rational right-hand side
 
 
 class RowSystem:
@@ -26,6 +28,7 @@ class RowSystem:
         self.consistent = True
         self._random = random
         self._reduced: nmod_mat | None = None  # reduced row echelon form modulo PRIME
+        self._pivots: list[int] = []  # the leading column of every reduced row
         self._kept: list[list[int]] = []  # as many integer combinations of equations as the rank
         self._blocks: list[list[list[int]]] = []  # everything that was added, for the exact check
 
@@ -34,13 +37,16 @@ class RowSystem:
         """Do the equations determine every unknown?"""
         return self.consistent and self.rank == self.unknowns
 
-    def add(self, equations: Sequence[Sequence[fmpq | fmpz | int]]) -> int:
-        """Add the equations of one region, each (coefficients ..., right-hand side); returns the gain in rank."""
+    def add(self, equations: Sequence[Equation]) -> int:
+        """Add the equations of one region; returns the gain in rank."""
         block = [_integers(equation) for equation in equations]
         self._blocks.append(block)
-        fresh = nmod_mat(fmpz_mat(block), PRIME)
-        reduced, rank = self._stacked(fresh).rref()
-        if rank and _pivot(reduced, rank - 1) == self.unknowns:
+        fresh, residual = self._remainder(block)
+        if not residual.rank():
+            self.redundant += int(fresh.rank())
+            return 0
+        reduced, rank = self._stacked(residual).rref()
+        if _pivot(reduced, rank - 1) == self.unknowns:
             self.consistent = False
             return 0
         gain = int(rank) - self.rank
@@ -49,9 +55,23 @@ class RowSystem:
             self._kept.append([sum(w * v for w, v in zip(weights, c, strict=True)) for c in zip(*block, strict=True)])
         self.redundant += int(fresh.rank()) - gain
         self.rank = int(rank)
+        self._pivots = [_pivot(reduced, row) for row in range(self.rank)]
         entries = reduced.entries()[: self.rank * (self.unknowns + 1)]
         self._reduced = nmod_mat(self.rank, self.unknowns + 1, entries, PRIME)
         return gain
+
+    def accepts(self, equations: Sequence[Equation]) -> bool:
+        """Would these equations be consistent with the ones so far? (Modulo the prime; nothing is added.)"""
+        reduced, rank = self._remainder([_integers(equation) for equation in equations])[1].rref()
+        return not (rank and _pivot(reduced, rank - 1) == self.unknowns)
+
+    def _remainder(self, block: Sequence[Sequence[int]]) -> tuple[nmod_mat, nmod_mat]:
+        """(the block, the block with all pivots eliminated), modulo the prime; the second is 0 for old equations."""
+        fresh = nmod_mat(fmpz_mat(block), PRIME)
+        if self._reduced is None:
+            return fresh, fresh
+        leading = fmpz_mat([[row[c] for c in self._pivots] for row in block])
+        return fresh, fresh - nmod_mat(leading, PRIME) * self._reduced
 
     def _stacked(self, fresh: nmod_mat) -> nmod_mat:
         if self._reduced is None:
@@ -92,10 +112,11 @@ def _solve(equations: Sequence[Sequence[int]]) -> list[fmpq]:
     return list(matrix.solve(right).entries())
 
 
-def _integers(equation: Sequence[fmpq | fmpz | int]) -> list[int]:
-    exact = [value if isinstance(value, fmpq) else fmpq(value) for value in equation]
-    denominator = common_denominator(exact)
-    return [int((value * denominator).p) for value in exact]
+def _integers(equation: Equation) -> list[int]:
+    *coefficients, right = equation
+    value = right if isinstance(right, fmpq) else fmpq(right)
+    factor = int(value.q)
+    return [int(c) * factor for c in coefficients] + [int(value.p)]
 
 
 def _pivot(reduced: nmod_mat, row: int) -> int:

@@ -9,8 +9,7 @@ The form is sound: networks with equal forms are the same function on the domain
 permutations of a layer, positive factors, duplicated or split neurons, neurons and their mirror images with
 the affine part compensated, neurons without influence, neurons proved dead or always active (the latter act
 through an affine map alone, in whatever basis), and layers that only pass values on. Such a proof is an exact
-interval, or on all of R^n (`thorough`) the row as a combination, with coefficients of at least 0, of 1 and
-both directions of earlier units.
+interval, or on all of R^n (`thorough`) a combination of what is never negative, see `precise.unit_bounds`.
 On all of R^n and with one hidden layer it is complete: equal functions have equal forms, since the units'
 hyperplanes and jumps are what bends the function. For deeper networks it is complete as long as the units of
 both networks, the inputs and 1 are linearly independent functions; see [PL20] for when that is so.
@@ -23,14 +22,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
 
-from precise.arithmetic import Batch, RationalLike, primitive, rational, sign
-from precise.cone import Cone
+from precise.arithmetic import RationalLike, primitive, rational, sign
 from precise.errors import InputError
 from precise.interval import Range, affine_range, at_least_zero
-from precise.network import Layer, Network, Row, relu
+from precise.network import Layer, Network, Row
+from precise.unit_bounds import UnitBounds, units_below
 
 Integers = tuple[fmpz, ...]
 Number = TypeVar("Number", fmpq, fmpz)
@@ -111,13 +109,13 @@ def canonical_form(
     Args:
         network: any network.
         box: (lower, upper) for every input; None means all of R^n.
-        thorough: attempt a proof by combination for neurons of one sign; without it, intervals only.
+        thorough: on all of R^n, prove signs by combination as well; without it, by intervals only.
 
     Raises:
         InputError: the box has another number of inputs, or a lower bound above its upper one.
     """
-    samples = _samples(network.input_width) if thorough and box is None else None
-    builder = _Builder(network.input_width, _ranges(network.input_width, box), samples)
+    bounds = UnitBounds(network.input_width) if thorough and box is None else None
+    builder = _Builder(network.input_width, _ranges(network.input_width, box), bounds)
     for layer in network.layers[:-1]:
         builder.hidden(layer)
     outputs = builder.preactivations(network.layers[-1])
@@ -127,7 +125,7 @@ def canonical_form(
 class _Builder:
     """The units found so far, and the current layer's values as affine functions of the features."""
 
-    def __init__(self, inputs: int, ranges: list[Range], samples: Batch | None) -> None:
+    def __init__(self, inputs: int, ranges: list[Range], bounds: UnitBounds | None) -> None:
         self.first = 1 + inputs  # the feature number of unit 0
         self.units: dict[Integers, int] = {}  # trimmed row -> number, in order
         self.layers: list[tuple[Neuron, ...]] = []
@@ -135,7 +133,7 @@ class _Builder:
         self._keys: list[object] = list(range(inputs))  # values with one key are multiples of each other
         self._scales = [fmpq(1)] * inputs  # and these are the factors
         self._ranges = ranges  # of each value, divided by its factor
-        self._samples = samples  # values at some points; None: attempt no proof by combination
+        self._bounds = bounds  # None: attempt no proof by combination
 
     def preactivations(self, layer: Layer) -> list[list[fmpq]]:
         """The layer's rows over the features so far: shape (neurons, features)."""
@@ -152,13 +150,15 @@ class _Builder:
         rows = self.preactivations(layer)
         ranges = [self._range(w, b) for w, b in zip(layer.weights, layer.biases, strict=True)]
         states = [_state(row, bounds) for row, bounds in zip(rows, ranges, strict=True)]
-        if self._samples is not None:
-            states = self._proved(layer, rows, states)
+        if self._bounds is not None:
+            states = [self._proved(row, state) for row, state in zip(rows, states, strict=True)]
         parts = [
             _oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)
         ]
-        for unit in sorted({part[0] for part in parts if part} - self.units.keys()):
-            self.units[unit] = len(self.units)
+        new = sorted({part[0] for part in parts if part} - self.units.keys())
+        self.units |= {unit: number for number, unit in enumerate(new, len(self.units))}
+        if self._bounds is not None:
+            self._bounds.add(new)
         neurons = [
             Neuron(state, self.units[part[0]], part[1], part[2]) if part else Neuron(state)
             for state, part in zip(states, parts, strict=True)
@@ -185,28 +185,15 @@ class _Builder:
         bounds = dict(zip(self._keys, self._ranges, strict=True))
         return affine_range(bias, [(weight, bounds[key]) for key, weight in merged.items()])
 
-    def _proved(self, layer: Layer, rows: list[list[fmpq]], states: list[State]) -> list[State]:
-        """The states after an attempt to prove the sign of each neuron that has only one at the samples."""
-        assert self._samples is not None
-        values = layer.apply(self._samples)
-        self._samples = relu(values)
-        found, cone = list(states), None
-        for number, column in enumerate(values.numerators.transpose().tolist()):
-            signs = {sign(value) for value in column} - {0}
-            if states[number] is State.BENDS and len(signs) < 2:
-                cone = cone or self._never_negative(len(rows[number]))
-                found[number] = _in_cone(cone, rows[number], signs or {-1, 1})
-        return found
-
-    def _never_negative(self, features: int) -> Cone:
-        """The combinations of 1 and of both directions of every unit so far."""
-        generators = [[fmpq(1), *[fmpq(0)] * (features - 1)]]
-        for number, unit in enumerate(self.units):
-            plus = [fmpq(0)] * features
-            plus[self.first + number] = fmpq(1)
-            minus = [*(fmpq(-v) for v in unit), *plus[len(unit) :]]  # relu(-z) = relu(z) - z
-            generators += [plus, minus]
-        return Cone(generators)
+    def _proved(self, row: list[fmpq], state: State) -> State:
+        """The state after an attempt to prove the row's sign by combination."""
+        if self._bounds is None or state is not State.BENDS:
+            return state
+        low = self._bounds.lower(row)
+        if low is not None and low >= 0:
+            return State.ACTIVE
+        low = self._bounds.lower([-value for value in row])
+        return State.DEAD if low is not None and low >= 0 else State.BENDS
 
     def _value(self, neuron: Neuron, row: list[fmpq], width: int) -> list[fmpq]:
         """The neuron's value, relu of its row, over the features."""
@@ -221,15 +208,6 @@ class _Builder:
         if neuron.unit is not None:
             value[self.first + neuron.unit] += neuron.scale
         return value
-
-
-def _samples(inputs: int) -> Batch:
-    """Points of all sizes with opposite pairs, always the same."""
-    generator = np.random.default_rng(0)
-    rows = []
-    for scale in (1, 8, 64, 4096):
-        rows += (scale * generator.standard_normal((6, inputs)) + 0.5).astype(int).tolist()
-    return Batch.from_rows([*rows, *([-v for v in row] for row in rows)])
 
 
 def _ranges(inputs: int, box: Sequence[tuple[RationalLike, RationalLike]] | None) -> list[Range]:
@@ -252,12 +230,6 @@ def _state(row: list[fmpq], bounds: Range) -> State:
     return State.DEAD if bounds.high is not None and bounds.high <= 0 else State.BENDS
 
 
-def _in_cone(cone: Cone, row: list[fmpq], signs: set[int]) -> State:
-    if 1 in signs and cone.combination(row):
-        return State.ACTIVE
-    return State.DEAD if -1 in signs and cone.combination([-value for value in row]) else State.BENDS
-
-
 def _oriented(row: list[fmpq]) -> tuple[Integers, fmpq, int]:
     """(unit row, positive scale, direction) with row = scale * direction * unit row."""
     lead = next(number for number, value in enumerate(row) if number and value)
@@ -269,13 +241,7 @@ def _oriented(row: list[fmpq]) -> tuple[Integers, fmpq, int]:
 def _pruned(inputs: int, builder: _Builder, outputs: list[Row]) -> CanonicalForm:
     """The form without the units that reach no output."""
     rows, first = list(builder.units), builder.first
-    used: set[int] = set()
-    for row in outputs:
-        used.update(_units(row, first))
-    for number in reversed(range(len(rows))):
-        if number in used:
-            used.update(_units(rows[number], first))
-    kept = sorted(used)
+    kept = units_below(outputs, rows, first)
     places = {number: place for place, number in enumerate(kept)}
     columns = [*range(first), *(first + number for number in kept)]
     layers = tuple(
@@ -287,10 +253,6 @@ def _pruned(inputs: int, builder: _Builder, outputs: list[Row]) -> CanonicalForm
     )
     units = tuple(_selected(rows[number], columns) for number in kept)
     return CanonicalForm(inputs, units, tuple(_selected(row, columns) for row in outputs), layers)
-
-
-def _units(row: Sequence[Number], first: int) -> list[int]:
-    return [number for number, value in enumerate(row[first:]) if value]
 
 
 def _selected(row: Sequence[Number], columns: list[int]) -> tuple[Number, ...]:

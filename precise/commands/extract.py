@@ -1,0 +1,133 @@
+"""`precise extract`: recover a network from the answers of an oracle."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from precise.errors import InputError
+from precise.formats import format_of, load_network, save_network
+from precise.formats.atomic_file import other_file, write_whole
+from precise.random_networks import parse_widths
+
+if TYPE_CHECKING:
+    from precise.extract import Extraction, Progress
+    from precise.oracle import Oracle
+
+INCOMPLETE = 3
+
+
+def extract(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write, such as copy.json.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="The network that the oracle evaluates.", show_default=False)
+    ] = None,
+    oracle: Annotated[
+        str, typer.Option(metavar="ORACLE", help="exact, float64, a number of bits, or module:function.")
+    ] = "exact",
+    widths: Annotated[
+        str | None, typer.Option(help="Of a module:function oracle, such as 784,16,16,1.", show_default=False)
+    ] = None,
+    precision: Annotated[
+        int | None, typer.Option(help="Bits that a module:function promises; without it, exact answers.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    max_queries: Annotated[int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the report to FILE as JSON.")
+    ] = None,
+) -> None:
+    """Recover a network exactly from queries alone; for research on one's own networks.
+
+    Either MODEL is a file, which only the oracle reads, or --oracle names a function of one's own and --widths its
+    shape. A complete result is written to OUT; an incomplete one is not a network: its rows and its report go to OUT as
+    JSON, and the exit status is 3.
+    """
+    from precise.extract import extract as run
+
+    if not format_of(out).writes:
+        raise InputError(f"{out}: expected a format that can be written: .json .npz .onnx .safetensors")
+    if json_file is not None:
+        other_file(json_file, out, *([model] if model else []))
+    asked, shape = _oracle(model, oracle, widths, precision, max_queries)
+    with _progress() as progress:
+        result = run(asked, shape, seed, jobs, progress=progress)
+    print(result.report.text())
+    if json_file is not None:
+        write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
+    _write(result, out)
+
+
+def _oracle(
+    model: Path | None, oracle: str, widths: str | None, precision: int | None, budget: int | None
+) -> tuple[Oracle, tuple[int, ...]]:
+    from precise.oracle import ExactOracle, FunctionOracle, RoundedOracle, load_function
+
+    if ":" in oracle:
+        if model is not None:
+            raise InputError(f"--oracle {oracle}: expected no model file beside a function of one's own, not {model}")
+        if widths is None:
+            raise InputError(f"--oracle {oracle}: expected --widths as well, such as --widths 784,16,16,1")
+        shape = parse_widths(widths)
+        function = load_function(oracle)
+        return FunctionOracle(function, shape[0], shape[-1], precision, budget, f"the oracle {oracle}"), shape
+    if model is None:
+        raise InputError("expected a MODEL file, or --oracle module:function with --widths")
+    if widths is not None or precision is not None:
+        raise InputError("expected --widths and --precision only with --oracle module:function")
+    network = load_network(model)
+    if oracle == "exact":
+        return ExactOracle(network, budget), network.widths
+    bits = "53" if oracle == "float64" else oracle
+    if not bits.isdecimal() or not 2 <= int(bits) <= 1_000_000:
+        raise InputError(f"--oracle {oracle}: expected exact, float64, a number of bits or module:function")
+    return RoundedOracle(network, int(bits), budget), network.widths
+
+
+def _write(result: Extraction, out: Path) -> None:
+    if result.network is not None:
+        saved = save_network(result.network, out)
+        rounded = f", {saved.rounded:,} values rounded to float64" if saved.rounded else ""
+        print(f"\nwritten to {out} ({saved.format}{rounded})")
+        return
+    partial = {
+        "format": "precise-partial-extraction",
+        "version": 1,
+        "report": result.report.to_json(),
+        "rows": [
+            [{"plus": list(map(str, r.plus)), "minus": list(map(str, r.minus)), "bias": str(r.bias)} for r in rows]
+            for rows in result.known.layers
+        ],
+    }
+    target = out.with_suffix(".json")
+    write_whole(target, (json.dumps(partial, indent=1) + "\n").encode())
+    print(f"\nwhat was recovered is in {target}; it is not a network")
+    raise typer.Exit(INCOMPLETE)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A progress display on a terminal; silence in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        shown: dict[str, int] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in shown:
+                shown[stage] = int(display.add_task(stage, total=total))
+            display.update(shown[stage], completed=done)  # type: ignore[arg-type]
+
+        yield progress
