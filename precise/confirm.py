@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
-from precise.aim import random_line
-from precise.hyperplane import Hyperplane, interpolated, onto
+from precise.aim import line_between, random_line
+from precise.critical_points import Line
+from precise.hyperplane import Hyperplane, displaced, interpolated, onto
 from precise.local_map import Known, Row
 from precise.probe import Point
 from precise.walk import Surface, Walker
@@ -30,19 +31,23 @@ class Confirmation:
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
 
 
-def confirm(walker: Walker, row: Row, wanted: int, generator: np.random.Generator) -> Confirmation:
+def confirm(
+    walker: Walker, row: Row, witness: Point, wanted: int, generator: np.random.Generator
+) -> Confirmation:
     """Look at up to `wanted` fresh predicted critical points: 2 queries each.
 
     Args:
         row: of the growing last layer; it need not be among the known rows yet.
+        witness: a point on its surface; lines near it serve a neuron that random lines do not meet.
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
     present = silent = looked = 0
     absent: list[Surface] = []
-    for _ in range(4 * wanted):
+    for attempt in range(8 * wanted):
         if looked >= wanted:
             break
-        for surface in predicted(known, generator):
+        line = random_line(known, generator) if attempt < 2 * wanted else _line_near(witness, generator)
+        for surface in predicted(known, line, generator):
             looked += 1
             if walker.present(surface.plane, surface.point):
                 present += 1
@@ -53,9 +58,17 @@ def confirm(walker: Walker, row: Row, wanted: int, generator: np.random.Generato
     return Confirmation(present, silent, tuple(absent))
 
 
-def predicted(known: Known, generator: np.random.Generator) -> list[Surface]:
-    """One zero of the last known layer's only row on a random line, if the line has any."""
-    line, low, high = random_line(known, generator)
+def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, int, int]:
+    scale = 2.0 ** generator.uniform(-2, 5)
+    ends = scale * generator.standard_normal((2, len(witness)))
+    return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
+
+
+def predicted(
+    known: Known, searched: tuple[Line, int, int], generator: np.random.Generator
+) -> list[Surface]:
+    """One zero of the last known layer's only row on a line, if the line has any."""
+    line, low, high = searched
     step = (high - low) // SAMPLES
     points = [line.point(low + step * i) for i in range(SAMPLES + 1)]
     signs = [values[0] > 0 for values in known.preactivations(points)[-1]]

@@ -46,6 +46,7 @@ class Task:
     version: int  # of the known part
     known: tuple[tuple[Row, ...], ...]
     signs_known: bool
+    last: bool  # is the wanted layer the last hidden one?
     candidate: CriticalPoint
     seed: int
     calibration: Calibration
@@ -63,7 +64,9 @@ class Outcome:
     queries: int
     calibration: Calibration
     witness: Point | None = None  # a point on the row's surface
-    partial: tuple[tuple[int, ...], int] | None = None  # (undetermined unknowns, rank) of an incomplete system
+    partial: tuple[tuple[int, ...], int] | None = (
+        None  # (undetermined unknowns, rank) of an incomplete system
+    )
 
 
 @dataclass
@@ -163,7 +166,10 @@ class LayerSearch:
         if not (self._last and self._empty >= EMPTY_LINES and self._signs_known):
             return None
         if self._surprises is None or self._surprises[0] != self._version:
-            self._surprises = (self._version, Surprises(self._probe, self._known, self._random, self._generator))
+            self._surprises = (
+                self._version,
+                Surprises(self._probe, self._known, self._random, self._generator),
+            )
         return self._surprises[1].line(SURPRISE_POINTS)
 
     def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
@@ -178,7 +184,15 @@ class LayerSearch:
         start = perf_counter()
         known = tuple(tuple(rows) for rows in self._known.layers)
         tasks = [
-            Task(self._version, known, self._signs_known, point, self._random.getrandbits(64), self._probe.calibration)
+            Task(
+                self._version,
+                known,
+                self._signs_known,
+                self._last,
+                point,
+                self._random.getrandbits(64),
+                self._probe.calibration,
+            )
             for point in batch
         ]
         fresh = False
@@ -203,7 +217,9 @@ class LayerSearch:
             self.result.ends["found twice"] = self.result.ends.get("found twice", 0) + 1
             return False
         self.result.rows.append(outcome.row)
-        self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
+        self.result.records.append(
+            RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness)
+        )
         self._since = 0
         self._progress(len(self.result.rows), self._width)
         return True
@@ -244,13 +260,24 @@ class Follower:
         surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
         search = RowSearch(walker, task.signs_known, random)
         trail = search.follow(surface) if surface else Trail(end="the critical point was not confirmed")
-        confirmed = trail.row is not None and self._confirmed(walker, trail.row, random)
+        confirmed = self._confirmed(walker, trail, random)
         end = "the row's prediction failed" if trail.row and not confirmed else trail.end
         system = trail.system
-        partial = (tuple(sorted(trail.unseen)), system.rank) if system and trail.row is None and trail.unseen else None
+        partial = (
+            (tuple(sorted(trail.unseen)), system.rank)
+            if system and trail.row is None and trail.unseen
+            else None
+        )
         return Outcome(
-            trail.row, confirmed, end, system.redundant if system else 0, trail.steps,
-            self._probe.queries - asked, self._probe.calibration, trail.witness, partial,
+            trail.row,
+            confirmed,
+            end,
+            system.redundant if system else 0,
+            trail.steps,
+            self._probe.queries - asked,
+            self._probe.calibration,
+            trail.witness,
+            partial,
         )
 
     def _prepared(self, task: Task, random: Random) -> Walker:
@@ -258,13 +285,18 @@ class Follower:
         if self._walker is None or self._version != version:
             known = Known(self._probe.width, [list(rows) for rows in task.known])
             self._walker = Walker(self._probe, known)
+            if task.last:
+                self._walker.watched -= (
+                    1  # neurons of one layer do not bend each other, and no deeper surface exists
+                )
             self._version = version
         self._walker.draw_tests(random)
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, row: Row, random: Random) -> bool:
-        seen = confirm(walker, row, CONFIRMATIONS, np.random.default_rng(random.getrandbits(64)))
+    def _confirmed(walker: Walker, trail: Trail, random: Random) -> bool:
+        if trail.row is None or trail.witness is None:
+            return False
+        generator = np.random.default_rng(random.getrandbits(64))
+        seen = confirm(walker, trail.row, trail.witness, CONFIRMATIONS, generator)
         return seen.present > len(seen.absent)
-
-

@@ -102,7 +102,7 @@ class RowSearch:
                 deeper = deeper or event.bend != 0
             if not deeper:
                 if isinstance(event, Crossed) and event.layer < self.depth:
-                    stalled = 0 if system.add(self._equations(surface)) else stalled
+                    stalled = 0 if system.add(self._news(event)) else stalled
                     visited |= {(j, s) for j, s in enumerate(self._sides(surface))}
                 deeper = deeper or not system.consistent
                 if self._enough(system, straight):
@@ -143,6 +143,17 @@ class RowSearch:
             equations.append([*plus, *(minus if doubled else blank[:0]), bias, value])
         return equations
 
+    def _news(self, event: Crossed) -> list[list[fmpq | int]]:
+        """The equations that a crossing adds: one for a neuron that feeds the row, else those of a new local map."""
+        if event.layer < self.depth - 1:
+            return self._equations(event.surface)
+        equation: list[fmpq | int] = [0] * self._unknowns()
+        equation[event.neuron] = 1
+        if self._unknowns() > self.features + 1:
+            equation[self.features + event.neuron] = 1
+        entered = event.surface.pattern[event.layer][event.neuron]
+        return [[*equation, event.bend if entered else -event.bend]]
+
     def _row(self, system: RowSystem) -> Row | None:
         answer = system.solve()
         if answer is None:
@@ -176,8 +187,8 @@ class RowSearch:
         for neuron, positive in enumerate(self._sides(surface)):
             wanted = not positive
             useful = wanted or not self.signs_known
-            if useful and (neuron, wanted) not in visited and planes[neuron].length:
-                return planes[neuron].unit * (1.0 if wanted else -1.0)
+            if useful and (neuron, wanted) not in visited and planes.units[neuron].any():
+                return planes.units[neuron] * (1.0 if wanted else -1.0)
         return None
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpz_mat
 
 from precise.corners import ACROSS, along, cross, directions, jump, ratio, sides
-from precise.hyperplane import Hyperplane, Vector, displaced, onto, tangent
+from precise.hyperplane import UNIT, Hyperplane, Vector, displaced, onto, tangent
 from precise.local_map import Known, Pattern
 from precise.probe import FRACTION_BITS, Direction, Point, Probe
 
@@ -69,6 +69,31 @@ class Lost:
 Event = Crossed | Moved | Bent | Lost
 
 
+class Arrangement:
+    """The hyperplanes of one layer in one region of the layers before; float64 normals steer, integers decide.
+
+    Distances in float64 err by about 2^-52 of a point's size, far below `CLEAR`, which corners must keep.
+    """
+
+    def __init__(self, maps: fmpz_mat) -> None:
+        self._rows = [[int(v) for v in row] for row in maps.tolist()]
+        shifts = [max(max((abs(v).bit_length() for v in row[:-1]), default=0) - 60, 0) for row in self._rows]
+        normals = [[float(v >> s) for v in row[:-1]] for row, s in zip(self._rows, shifts, strict=True)]
+        matrix = np.array(normals).reshape(len(self._rows), maps.ncols() - 1)
+        lengths = np.linalg.norm(matrix, axis=1)
+        safe = np.where(lengths > 0, lengths, 1.0)
+        self.units: Vector = (
+            matrix / safe[:, None]
+        )  # shape (neurons, inputs); 0 for a preactivation that is constant
+        constants = [row[-1] / (1 << s) for row, s in zip(self._rows, shifts, strict=True)]
+        self.offsets: Vector = np.array(constants) / safe
+
+    def hyperplane(self, neuron: int) -> Hyperplane:
+        """One of them, exactly."""
+        row = self._rows[neuron]
+        return Hyperplane(tuple(row[:-1]), row[-1])
+
+
 class Walker:
     """Takes steps on surfaces; it holds what every step needs and no position."""
 
@@ -77,22 +102,20 @@ class Walker:
         self.known = known
         self.tests: list[Direction] = []
         self.axes: list[Direction] = [[int(i == j) for j in range(probe.width)] for i in range(probe.width)]
-        self._planes: dict[tuple[int, Pattern], list[Hyperplane]] = {}
+        self.watched = len(known.layers)  # layers whose hyperplanes are looked out for
+        self._planes: dict[tuple[int, Pattern], Arrangement] = {}
 
     def draw_tests(self, random: Random) -> None:
         """Fresh directions along which jumps are compared."""
         self.tests = directions(self.probe.width, random)
 
-    def planes(self, layer: int, pattern: Pattern) -> list[Hyperplane]:
+    def planes(self, layer: int, pattern: Pattern) -> Arrangement:
         """The hyperplanes of a known layer's neurons where earlier layers have this pattern."""
         key = (layer, pattern[:layer])
         if key not in self._planes:
             if len(self._planes) > 4096:
                 self._planes.clear()
-            table = self.known.affine(layer, pattern).tolist()
-            self._planes[key] = [
-                Hyperplane(tuple(int(v) for v in row[:-1]), int(row[-1])) for row in table
-            ]
+            self._planes[key] = Arrangement(self.known.affine(layer, pattern))
         return self._planes[key]
 
     def surface(self, before: Point, at: Point, after: Point) -> Surface | None:
@@ -124,9 +147,9 @@ class Walker:
         if not hits or hits[0][0] > farthest:
             return self._move(surface, inside, farthest)
         time, layer, neuron, toward = hits[0]
-        crossed = self.planes(layer, surface.pattern)[neuron]
+        crossed = self.planes(layer, surface.pattern).hyperplane(neuron)
         corner = onto(displaced(surface.point, inside, time), [surface.plane, crossed])
-        if corner is None or any((t - time) * abs(rate) < CLEAR for t, _, _, rate in hits[1:6]):
+        if corner is None or any((t - time) * abs(rate) < CLEAR for t, _, _, rate in hits[1:]):
             return Lost("the corner is degenerate")
         seen = cross(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
         if not seen.present:
@@ -140,24 +163,27 @@ class Walker:
         if surface.last is None:
             return inside
         layer, neuron = surface.last
-        unit = self.planes(layer, surface.pattern)[neuron].unit
+        unit = self.planes(layer, surface.pattern).units[neuron]
         away = tangent(unit if surface.pattern[layer][neuron] else -unit, [surface.plane])
         rate, gain = float(inside @ away), float(away @ away)
         least = 0.1 * float(np.linalg.norm(inside)) * gain**0.5
         return inside if rate >= least else inside + away * ((2 * least - rate) / gain)
 
     def _hits(self, surface: Surface, direction: Vector) -> list[tuple[float, int, int, float]]:
-        """(time, layer, neuron, rate) of every known hyperplane ahead, nearest first."""
-        found = []
-        for layer in range(len(self.known.layers)):
-            for neuron, plane in enumerate(self.planes(layer, surface.pattern)):
-                if (layer, neuron) == surface.last or not plane.length:
-                    continue
-                rate = float(plane.unit @ direction)
-                distance = plane.distance(surface.point)
-                if rate * distance < 0:
-                    found.append((-distance / rate, layer, neuron, rate))
-        return sorted(found)
+        """(time, layer, neuron, rate) of the known hyperplanes ahead, nearest first."""
+        place = np.array(surface.point, dtype=object) / UNIT
+        place = place.astype(float)
+        found: list[tuple[float, int, int, float]] = []
+        for layer in range(self.watched):
+            planes = self.planes(layer, surface.pattern)
+            rates = planes.units @ direction
+            distances = planes.units @ place + planes.offsets
+            if surface.last is not None and surface.last[0] == layer:
+                distances[surface.last[1]] = 0.0
+            ahead = np.nonzero(rates * distances < 0)[0]
+            times = -distances[ahead] / rates[ahead]
+            found += [(float(t), layer, int(n), float(rates[n])) for t, n in zip(times, ahead, strict=True)]
+        return sorted(found)[:6]
 
     def _move(self, surface: Surface, inside: Vector, farthest: float) -> Event:
         target = onto(displaced(surface.point, inside, farthest), [surface.plane])
@@ -171,7 +197,9 @@ class Walker:
         coefficients = [
             a + bend * b
             for a, b in zip(
-                (*surface.plane.normal, surface.plane.constant), (*crossed.normal, crossed.constant), strict=True
+                (*surface.plane.normal, surface.plane.constant),
+                (*crossed.normal, crossed.constant),
+                strict=True,
             )
         ]
         plane = Hyperplane.through(coefficients)
