@@ -1,7 +1,7 @@
 """Which neuron of one network is which of another, layer by layer: an explanation, never a proof.
 
 Rows are paired by the absolute value of their cosine (an assignment problem); whether a pair is the same up
-to a factor, has a wrong sign or differs at some entries is then decided exactly, in the first network's order.
+to a factor, has a wrong sign or differs at some entries is decided exactly, in the first network's order.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class Pair:
     match: Match
     scale: fmpq | None = None  # the second row is this multiple of the first, where they agree
     cosine: float | None = None  # of the angle between the rows, bias included
-    entries: tuple[
-        int, ...
-    ] = ()  # that differ: 0 the bias, i the first network's input i, more for extra ones
+    entries: tuple[int, ...] = ()  # that differ: 0 the bias, i the first network's input i, more for extra ones
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 from precise.errors import InputError
 
 Rational = fmpq
-RationalLike: TypeAlias = (
-    fmpq | fmpz | int | Fraction | float | str | mpmath.mpf | np.floating[Any] | np.integer[Any]
-)
+RationalLike: TypeAlias = fmpq | fmpz | int | Fraction | float | str | mpmath.mpf | np.floating[Any] | np.integer[Any]
 
 _RATIONAL_TEXT = re.compile(r"[+-]?[0-9]+(/[0-9]+)?\Z")
 _DECIMAL_TEXT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?\Z")

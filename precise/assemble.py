@@ -51,7 +51,11 @@ def network_from_rows(
 
 
 def _spread(
-    inside: Sequence[fmpq], coordinates: Sequence[int], column: Sequence[fmpq], outside: Sequence[int], inputs: int
+    inside: Sequence[fmpq],
+    coordinates: Sequence[int],
+    column: Sequence[fmpq],
+    outside: Sequence[int],
+    inputs: int,
 ) -> list[fmpq]:
     row = [fmpq(0)] * inputs
     for c, w in zip(coordinates, inside, strict=True):

@@ -31,9 +31,7 @@ class Confirmation:
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
 
 
-def confirm(
-    walker: Walker, row: Row, witness: Point, wanted: int, generator: np.random.Generator
-) -> Confirmation:
+def confirm(walker: Walker, row: Row, witness: Point, wanted: int, generator: np.random.Generator) -> Confirmation:
     """Look at up to `wanted` fresh predicted critical points: 2 queries each.
 
     Args:
@@ -64,9 +62,7 @@ def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, in
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
 
 
-def predicted(
-    known: Known, searched: tuple[Line, int, int], generator: np.random.Generator
-) -> list[Surface]:
+def predicted(known: Known, searched: tuple[Line, int, int], generator: np.random.Generator) -> list[Surface]:
     """One zero of the last known layer's only row on a line, if the line has any."""
     line, low, high = searched
     step = (high - low) // SAMPLES

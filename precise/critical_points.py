@@ -57,9 +57,7 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
     while intervals:
         open_ones = [pair for pair in intervals if not _same(pair[0], pair[1]) and pair[1].t - pair[0].t > SHORTEST]
         centres = [_crossing(a, b) for a, b in open_ones]
-        middles = [
-            (a.t + b.t) // 2 if c is None else c for (a, b), c in zip(open_ones, centres, strict=True)
-        ]
+        middles = [(a.t + b.t) // 2 if c is None else c for (a, b), c in zip(open_ones, centres, strict=True)]
         samples = _sample(probe, line, [t for m in middles for t in (m - beside, m + beside)])
         intervals = []
         for number, (a, b) in enumerate(open_ones):

@@ -1,7 +1,7 @@
 """The extraction as a whole: layer after layer, from queries alone.
 
-    slice -> [critical points -> signatures of layer k -> signs of layer k-1] for every k -> output layer
-          -> columns outside the slice -> fresh points
+slice -> [critical points -> signatures of layer k -> signs of layer k-1] for every k -> output layer
+      -> columns outside the slice -> fresh points
 """
 
 from __future__ import annotations
@@ -130,8 +130,14 @@ class _Run:
     def layer(self, number: int, width: int, follow: Callable) -> None:  # type: ignore[type-arg]
         name = f"layer {number}"
         search = LayerSearch(
-            self.probe, self.known, width, follow, self.random.getrandbits(64), self.patience,
-            lambda done, total: self.progress(name, done, total), last=number == len(self.hidden),
+            self.probe,
+            self.known,
+            width,
+            follow,
+            self.random.getrandbits(64),
+            self.patience,
+            lambda done, total: self.progress(name, done, total),
+            last=number == len(self.hidden),
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)
@@ -195,9 +201,7 @@ class _Run:
             columns, unseen = expanded
             if unseen:
                 raise _Incomplete(f"layer 1: neurons {[j + 1 for j in unseen]} have no influence on the output")
-        return network_from_rows(
-            self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width
-        )
+        return network_from_rows(self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width)
 
     def compare(self, network: Network) -> None:
         with self.stage("fresh points"):

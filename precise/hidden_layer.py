@@ -64,9 +64,7 @@ class Outcome:
     queries: int
     calibration: Calibration
     witness: Point | None = None  # a point on the row's surface
-    partial: tuple[tuple[int, ...], int] | None = (
-        None  # (undetermined unknowns, rank) of an incomplete system
-    )
+    partial: tuple[tuple[int, ...], int] | None = None  # (undetermined unknowns, rank) of an incomplete system
 
 
 @dataclass
@@ -217,9 +215,7 @@ class LayerSearch:
             self.result.ends["found twice"] = self.result.ends.get("found twice", 0) + 1
             return False
         self.result.rows.append(outcome.row)
-        self.result.records.append(
-            RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness)
-        )
+        self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._since = 0
         self._progress(len(self.result.rows), self._width)
         return True
@@ -263,11 +259,7 @@ class Follower:
         confirmed = self._confirmed(walker, trail, random)
         end = "the row's prediction failed" if trail.row and not confirmed else trail.end
         system = trail.system
-        partial = (
-            (tuple(sorted(trail.unseen)), system.rank)
-            if system and trail.row is None and trail.unseen
-            else None
-        )
+        partial = (tuple(sorted(trail.unseen)), system.rank) if system and trail.row is None and trail.unseen else None
         return Outcome(
             trail.row,
             confirmed,
@@ -286,9 +278,7 @@ class Follower:
             known = Known(self._probe.width, [list(rows) for rows in task.known])
             self._walker = Walker(self._probe, known)
             if task.last:
-                self._walker.watched -= (
-                    1  # neurons of one layer do not bend each other, and no deeper surface exists
-                )
+                self._walker.watched -= 1  # neurons of one layer do not bend each other, and no deeper surface exists
             self._version = version
         self._walker.draw_tests(random)
         return self._walker

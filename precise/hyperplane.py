@@ -102,4 +102,5 @@ def tangent(direction: Vector, planes: Sequence[Hyperplane]) -> Vector:
     """The part of a direction inside all planes (not normalised)."""
     basis = np.linalg.qr(np.array([plane.unit for plane in planes]).T)[0]
     projected = direction - basis @ (basis.T @ direction)
-    return projected - basis @ (basis.T @ projected)
+    inside: Vector = projected - basis @ (basis.T @ projected)
+    return inside

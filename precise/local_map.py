@@ -79,12 +79,10 @@ class Known:
         if not self.layers:
             return [()] * len(points)
         by_layer = self.preactivations(points)
-        return [
-            tuple(tuple(v > 0 for v in layer[number]) for layer in by_layer) for number in range(len(points))
-        ]
+        return [tuple(tuple(v > 0 for v in layer[number]) for layer in by_layer) for number in range(len(points))]
 
     def affine(self, layer: int, pattern: Pattern) -> fmpz_mat:
-        """The affine map of the preactivations of `layer` (from 0; -1: the inputs) where earlier layers have this pattern."""
+        """The affine map of the preactivations of `layer` (from 0; -1: the inputs) where earlier layers are so."""
         key = (layer, pattern[: max(layer, 0)])
         if key not in self._maps:
             if len(self._maps) > 4096:

@@ -103,14 +103,11 @@ class Network:
             given, expected = self.layers[number].inputs, self.layers[number - 1].neurons
             if given != expected:
                 raise InputError(
-                    f"layer {number + 1}: expected {expected} inputs "
-                    f"(the neurons of layer {number}), not {given}"
+                    f"layer {number + 1}: expected {expected} inputs (the neurons of layer {number}), not {given}"
                 )
 
     @classmethod
-    def from_rows(
-        cls, layers: Sequence[tuple[Sequence[Sequence[RationalLike]], Sequence[RationalLike]]]
-    ) -> Network:
+    def from_rows(cls, layers: Sequence[tuple[Sequence[Sequence[RationalLike]], Sequence[RationalLike]]]) -> Network:
         """A network from (rows of weights, biases) pairs; each row holds one neuron's weights.
 
         Raises:

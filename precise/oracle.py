@@ -41,13 +41,9 @@ class Oracle(Protocol):
 class _CountingOracle:
     """The counter and the budget that every oracle shares."""
 
-    def __init__(
-        self, input_width: int, output_width: int, precision: int | None, budget: int | None
-    ) -> None:
+    def __init__(self, input_width: int, output_width: int, precision: int | None, budget: int | None) -> None:
         if min(input_width, output_width) < 1:
-            raise InputError(
-                f"an oracle has at least one input and one output, not {input_width} and {output_width}"
-            )
+            raise InputError(f"an oracle has at least one input and one output, not {input_width} and {output_width}")
         if budget is not None and budget < 1:
             raise InputError(f"the query budget must be at least 1, not {budget}")
         if precision is not None and precision < 2:
@@ -64,8 +60,7 @@ class _CountingOracle:
             raise InputError(f"expected points of {self.input_width} coordinates, not {points.width}")
         if self.budget is not None and self.queries + points.size > self.budget:
             raise BudgetExceeded(
-                f"the budget of {self.budget} queries is used up: "
-                f"{self.queries} asked, {points.size} more needed"
+                f"the budget of {self.budget} queries is used up: {self.queries} asked, {points.size} more needed"
             )
         answers = self._answer(points)
         self.queries += points.size
@@ -151,9 +146,7 @@ class FunctionOracle(_CountingOracle):
         except TypeError:
             values = [answer]  # one output may come without its row
         if len(values) != self.output_width:
-            raise OracleError(
-                f"{self._name}: expected {self.output_width} outputs a point, not {len(values)}"
-            )
+            raise OracleError(f"{self._name}: expected {self.output_width} outputs a point, not {len(values)}")
         try:
             return [rational(value) for value in values]
         except InputError as error:

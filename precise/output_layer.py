@@ -106,5 +106,3 @@ def _both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
 
 def _random_point(known: Known, generator: np.random.Generator) -> Point:
     return random_line(known, generator)[0].origin
-
-

@@ -160,9 +160,7 @@ class Probe:
                 self._learn(point, directions, extra)
         raise PrecisionError("the oracle's answers are not those of a piecewise linear function")
 
-    def _unpack(
-        self, answer: fmpq, slot: int, head: int, low: int, count: int
-    ) -> tuple[fmpq, list[fmpq]] | None:
+    def _unpack(self, answer: fmpq, slot: int, head: int, low: int, count: int) -> tuple[fmpq, list[fmpq]] | None:
         scaled = answer * (self._denominator << low)
         if scaled.q != 1:
             return None

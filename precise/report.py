@@ -84,7 +84,13 @@ class Report:
         """A readable account."""
         shape = "-".join("?" if w is None else str(w) for w in self.widths)
         bits = "exact" if self.oracle_precision is None else f"{self.oracle_precision} bits"
-        lines = [f"{self.outcome}", "", f"widths      {shape}", f"oracle      {bits}", f"seed        {self.seed}"]
+        lines = [
+            f"{self.outcome}",
+            "",
+            f"widths      {shape}",
+            f"oracle      {bits}",
+            f"seed        {self.seed}",
+        ]
         lines += [f"queries     {self.queries:,} (coordinates of up to {self.longest_query_bits:,} fractional bits)"]
         lines += [f"seconds     {self.seconds:.2f}", ""]
         lines += [f"{'stage':<28}{'queries':>10}{'seconds':>10}"]

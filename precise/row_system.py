@@ -52,9 +52,7 @@ class RowSystem:
         gain = int(rank) - self.rank
         for _ in range(gain):
             weights = [self._random.randint(1, 99) for _ in block]
-            self._kept.append(
-                [sum(w * v for w, v in zip(weights, c, strict=True)) for c in zip(*block, strict=True)]
-            )
+            self._kept.append([sum(w * v for w, v in zip(weights, c, strict=True)) for c in zip(*block, strict=True)])
         self.redundant += int(fresh.rank()) - gain
         self.rank = int(rank)
         self._pivots = [_pivot(reduced, row) for row in range(self.rank)]

@@ -188,7 +188,8 @@ class RowSearch:
             wanted = not positive
             useful = wanted or not self.signs_known
             if useful and (neuron, wanted) not in visited and planes.units[neuron].any():
-                return planes.units[neuron] * (1.0 if wanted else -1.0)
+                towards: Vector = planes.units[neuron] * (1.0 if wanted else -1.0)
+                return towards
         return None
 
 

@@ -55,13 +55,9 @@ class Surprises:
                 return line_between(self._random.choice(self._fitting), surprising)
         return None
 
-    def _with_linear_part(
-        self, pattern: Pattern, block: Sequence[Sequence[fmpq | int]]
-    ) -> list[list[fmpq | int]]:
+    def _with_linear_part(self, pattern: Pattern, block: Sequence[Sequence[fmpq | int]]) -> list[list[fmpq | int]]:
         """Further columns: the active outputs of the layer before, as a missing active neuron passes them on."""
         below = self._known.affine(len(self._known.layers) - 2, pattern).tolist()
         active = pattern[-2] if len(pattern) > 1 else (True,) * self._linear
-        extra = [
-            [int(e[n]) if on else 0 for e, on in zip(below, active, strict=True)] for n in range(len(block))
-        ]
+        extra = [[int(e[n]) if on else 0 for e, on in zip(below, active, strict=True)] for n in range(len(block))]
         return [[*more, *row] for more, row in zip(extra, block, strict=True)]

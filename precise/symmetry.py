@@ -9,7 +9,7 @@ The form is sound: networks with equal forms are the same function on the domain
 permutations of a layer, positive factors, duplicated or split neurons, neurons and their mirror images with
 the affine part compensated, neurons without influence, neurons proved dead or always active (the latter act
 through an affine map alone, in whatever basis), and layers that only pass values on. Such a proof is an exact
-interval, or on all of R^n (`thorough`) a combination of what is never negative, see `precise.unit_bounds`.
+interval, or on all of R^n a combination of what is never negative, see `precise.unit_bounds`.
 On all of R^n and with one hidden layer it is complete: equal functions have equal forms, since the units'
 hyperplanes and jumps are what bends the function. For deeper networks it is complete as long as the units of
 both networks, the inputs and 1 are linearly independent functions; see [PL20] for when that is so.
@@ -98,23 +98,17 @@ class CanonicalForm:
         return counts
 
 
-def canonical_form(
-    network: Network,
-    box: Sequence[tuple[RationalLike, RationalLike]] | None = None,
-    *,
-    thorough: bool = True,
-) -> CanonicalForm:
+def canonical_form(network: Network, box: Sequence[tuple[RationalLike, RationalLike]] | None = None) -> CanonicalForm:
     """Bring a network into its canonical form on all of R^n or on a box; see the module's text.
 
     Args:
         network: any network.
         box: (lower, upper) for every input; None means all of R^n.
-        thorough: on all of R^n, prove signs by combination as well; without it, by intervals only.
 
     Raises:
         InputError: the box has another number of inputs, or a lower bound above its upper one.
     """
-    bounds = UnitBounds(network.input_width) if thorough and box is None else None
+    bounds = UnitBounds(network.input_width) if box is None else None
     builder = _Builder(network.input_width, _ranges(network.input_width, box), bounds)
     for layer in network.layers[:-1]:
         builder.hidden(layer)
@@ -152,9 +146,7 @@ class _Builder:
         states = [_state(row, bounds) for row, bounds in zip(rows, ranges, strict=True)]
         if self._bounds is not None:
             states = [self._proved(row, state) for row, state in zip(rows, states, strict=True)]
-        parts = [
-            _oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)
-        ]
+        parts = [_oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)]
         new = sorted({part[0] for part in parts if part} - self.units.keys())
         self.units |= {unit: number for number, unit in enumerate(new, len(self.units))}
         if self._bounds is not None:
@@ -167,13 +159,11 @@ class _Builder:
         values = [self._value(n, row, width) for n, row in zip(neurons, rows, strict=True)]
         self._values = fmpq_mat(len(values), width, [v for row in values for v in row])
         self._keys = [
-            number if neuron.unit is None else (neuron.unit, neuron.direction)
-            for number, neuron in enumerate(neurons)
+            number if neuron.unit is None else (neuron.unit, neuron.direction) for number, neuron in enumerate(neurons)
         ]
         self._scales = [neuron.scale for neuron in neurons]
         self._ranges = [
-            at_least_zero(bounds).times(1 / neuron.scale)
-            for bounds, neuron in zip(ranges, neurons, strict=True)
+            at_least_zero(bounds).times(1 / neuron.scale) for bounds, neuron in zip(ranges, neurons, strict=True)
         ]
         self.layers.append(tuple(neurons))
 
@@ -245,10 +235,7 @@ def _pruned(inputs: int, builder: _Builder, outputs: list[Row]) -> CanonicalForm
     places = {number: place for place, number in enumerate(kept)}
     columns = [*range(first), *(first + number for number in kept)]
     layers = tuple(
-        tuple(
-            Neuron(n.state, None if n.unit is None else places.get(n.unit), n.scale, n.direction)
-            for n in layer
-        )
+        tuple(Neuron(n.state, None if n.unit is None else places.get(n.unit), n.scale, n.direction) for n in layer)
         for layer in builder.layers
     )
     units = tuple(_selected(rows[number], columns) for number in kept)

@@ -82,9 +82,7 @@ class Arrangement:
         matrix = np.array(normals).reshape(len(self._rows), maps.ncols() - 1)
         lengths = np.linalg.norm(matrix, axis=1)
         safe = np.where(lengths > 0, lengths, 1.0)
-        self.units: Vector = (
-            matrix / safe[:, None]
-        )  # shape (neurons, inputs); 0 for a preactivation that is constant
+        self.units: Vector = matrix / safe[:, None]  # shape (neurons, inputs); 0 for a preactivation that is constant
         constants = [row[-1] / (1 << s) for row, s in zip(self._rows, shifts, strict=True)]
         self.offsets: Vector = np.array(constants) / safe
 
@@ -296,9 +294,7 @@ class Path:
         present = bool(ratio(across, along(self._plane.normal, self._walker.tests)))
         return present, [(p.value, p.slopes[0] / (1 << FRACTION_BITS)) for p in (high, low)]
 
-    def _intersection(
-        self, low: int, high: int, ends: dict[int, tuple[bool, list[tuple[fmpq, fmpq]]]]
-    ) -> int | None:
+    def _intersection(self, low: int, high: int, ends: dict[int, tuple[bool, list[tuple[fmpq, fmpq]]]]) -> int | None:
         for (a, slope_a), (b, slope_b) in zip(ends[low][1], ends[high][1], strict=True):
             if slope_a != slope_b:
                 offset = (b - a - slope_b * (high - low)) / (slope_a - slope_b)

@@ -105,16 +105,13 @@ def test_nothing_unpickles_and_no_framework_is_needed(path):
 def test_every_import_is_a_declared_dependency(setup):
     provides = metadata.packages_distributions()
     extras = setup["options.extras_require"]
-    declared = {
-        re.match(r"[\w-]+", line).group().lower().replace("_", "-") for line in requirements(setup, *extras)
-    }
+    declared = {re.match(r"[\w-]+", line).group().lower().replace("_", "-") for line in requirements(setup, *extras)}
     own = {"precise", "verify", "fixtures", *sys.stdlib_module_names}
     unknown = {
         name
         for path in PACKAGES
         for name in imported(path)
-        if name not in own
-        and not {d.lower().replace("_", "-") for d in provides.get(name, [name])} & declared
+        if name not in own and not {d.lower().replace("_", "-") for d in provides.get(name, [name])} & declared
     }
     assert not unknown
 

@@ -26,7 +26,8 @@ INCOMPLETE = 3
 def extract(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write, such as copy.json.")],
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="The network that the oracle evaluates.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="[MODEL]", help="The network that the oracle evaluates.", show_default=False),
     ] = None,
     oracle: Annotated[
         str, typer.Option(metavar="ORACLE", help="exact, float64, a number of bits, or module:function.")
@@ -35,10 +36,13 @@ def extract(
         str | None, typer.Option(help="Of a module:function oracle, such as 784,16,16,1.", show_default=False)
     ] = None,
     precision: Annotated[
-        int | None, typer.Option(help="Bits that a module:function promises; without it, exact answers.", show_default=False)
+        int | None,
+        typer.Option(help="Bits that a module:function promises; without it, exact answers.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
-    max_queries: Annotated[int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)] = None,
+    max_queries: Annotated[
+        int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the report to FILE as JSON.")

@@ -31,9 +31,7 @@ class Archive:
             raise InputError(f"expected at most {MAX_BYTES:,} bytes in the archive when unpacked")
         for entry in entries:
             if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
-                raise InputError(
-                    f"entry {entry.filename!r}: expected plain or deflated data without a password"
-                )
+                raise InputError(f"entry {entry.filename!r}: expected plain or deflated data without a password")
 
     def read(self, name: str, limit: int) -> bytes:
         """The bytes of one entry, checked against its CRC.

@@ -110,8 +110,6 @@ def network_of(steps: Sequence[Step]) -> Network:
 def _check_fit(layers: Sequence[Affine], step: Affine) -> None:
     if layers and layers[-1].weights.shape[1] != step.weights.shape[0]:
         before, inputs = layers[-1].weights.shape[1], step.weights.shape[0]
-        raise InputError(
-            f"{step.name}: expected {before} inputs (the outputs of {layers[-1].name}), not {inputs}"
-        )
+        raise InputError(f"{step.name}: expected {before} inputs (the outputs of {layers[-1].name}), not {inputs}")
     if sum(layer.weights.size for layer in (*layers, step)) > MAX_PARAMETERS:
         raise InputError(f"{step.name}: expected at most {MAX_PARAMETERS:,} weights in all layers together")

@@ -59,9 +59,7 @@ def format_of(path: str | Path) -> Format:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise InputError(
-            f"{path}: expected a name ending in {', '.join(FORMATS)}, not {suffix or 'no suffix'}"
-        )
+        raise InputError(f"{path}: expected a name ending in {', '.join(FORMATS)}, not {suffix or 'no suffix'}")
     return FORMATS[suffix]
 
 
@@ -108,9 +106,7 @@ def save_network(network: Network, path: str | Path) -> Saved:
 
 def _bytes(path: Path, kind: Format) -> bytes:
     if not path.is_file():  # a pipe would block
-        raise InputError(
-            f"expected a file, and there is {'no such file' if not path.exists() else 'another thing'}"
-        )
+        raise InputError(f"expected a file, and there is {'no such file' if not path.exists() else 'another thing'}")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

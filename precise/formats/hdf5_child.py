@@ -103,9 +103,7 @@ def listing(file: Any, limit: int) -> tuple[dict[str, Any], list[bytes]]:
             header["datasets"].append([path, kind, list(node.shape)])
             array = node[()]
             blobs.append(
-                array.tobytes()
-                if kind == "bfloat16"
-                else array.astype(array.dtype.newbyteorder("<")).tobytes()
+                array.tobytes() if kind == "bfloat16" else array.astype(array.dtype.newbyteorder("<")).tobytes()
             )
     return header, blobs
 

@@ -39,9 +39,7 @@ def read_h5(data: bytes) -> Network:
     tree = read_tree(data)
     config = tree.attributes[""].get("model_config")
     if not isinstance(config, str):
-        raise InputError(
-            "model_config: expected this attribute; a file of weights alone names no activations"
-        )
+        raise InputError("model_config: expected this attribute; a file of weights alone names no activations")
     return _network(parse(config, "model_config"), lambda layer, number: _named(tree, layer))
 
 
@@ -55,13 +53,9 @@ def _network(model: object, stored: Callable[[Dense, int], Stored]) -> Network:
         arrays = stored(step, number)
         number += 1
         if len(arrays) != 1 + step.use_bias:
-            raise InputError(
-                f"{step.name}: expected {1 + step.use_bias} arrays of weights, not {len(arrays)}"
-            )
+            raise InputError(f"{step.name}: expected {1 + step.use_bias} arrays of weights, not {len(arrays)}")
         if arrays[0].shape[1:] != (step.units,):
-            raise InputError(
-                f"{step.name}: expected a kernel of shape (inputs, {step.units}), not {arrays[0].shape}"
-            )
+            raise InputError(f"{step.name}: expected a kernel of shape (inputs, {step.units}), not {arrays[0].shape}")
         steps.append(affine(step.name, arrays[0], arrays[1] if step.use_bias else None))
     return network_of(steps)
 

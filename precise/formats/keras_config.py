@@ -64,16 +64,12 @@ def _steps(layer: Any, number: int, last: bool) -> list[Dense | Activation]:
     if kind == "Softmax":
         raise refuse_activation(name, "softmax", last)
     if kind not in _NOTHING:
-        raise InputError(
-            f"{name}: expected Dense, ReLU, Activation, Flatten, Dropout or InputLayer, not {kind}"
-        )
+        raise InputError(f"{name}: expected Dense, ReLU, Activation, Flatten, Dropout or InputLayer, not {kind}")
     return []
 
 
 def _activation(name: str, activation: Any, last: bool) -> Sequence[Activation]:
-    if isinstance(
-        activation, dict
-    ):  # Keras 2.13 and later may write {"class_name": "ReLU"} or a function's name
+    if isinstance(activation, dict):  # Keras 2.13 and later may write {"class_name": "ReLU"} or a function's name
         activation = activation.get("config") if activation.get("class_name") == "function" else activation
     if activation in (None, "linear"):
         return []

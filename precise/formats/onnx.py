@@ -80,9 +80,7 @@ class _Chain:
     def _visit(self, node: Any) -> None:
         name = f"node {node.name or (node.output[0] if node.output else '?')!r:.80}"
         if node.domain not in ("", "ai.onnx"):
-            raise InputError(
-                f"{name}: expected a standard operator, not {node.domain[:40]}.{node.op_type[:40]}"
-            )
+            raise InputError(f"{name}: expected a standard operator, not {node.domain[:40]}.{node.op_type[:40]}")
         if node.op_type == "Constant":
             self._constants[_output(node, name)] = self._constant(node, name)
             return
@@ -90,9 +88,7 @@ class _Chain:
             self._constants[_output(node, name)] = self._constants[node.input[0]]
             return
         if not node.input or node.input[0] != self._current:
-            raise InputError(
-                f"{name}: expected {self._current[:60]!r} as its first input: a chain of operators"
-            )
+            raise InputError(f"{name}: expected {self._current[:60]!r} as its first input: a chain of operators")
         self._apply(node, name)
         self._current = _output(node, name)
 
@@ -113,9 +109,7 @@ class _Chain:
         elif kind in ("Softmax", "LogSoftmax", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Clip", "Gelu"):
             raise refuse_activation(name, kind, _output(node, name) == self._last)
         elif kind != "Identity":
-            raise InputError(
-                f"{name}: expected Gemm, MatMul, Add, Relu, Flatten or Identity, not {kind[:40]}"
-            )
+            raise InputError(f"{name}: expected Gemm, MatMul, Add, Relu, Flatten or Identity, not {kind[:40]}")
 
     def _gemm(self, node: Any, name: str) -> None:
         given = attributes(node, {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}, name)
@@ -136,9 +130,7 @@ class _Chain:
         beta: fmpq = ONE,
     ) -> None:
         if not self._flat:
-            raise InputError(
-                f"{name}: expected Flatten before the first layer, as the input has several axes"
-            )
+            raise InputError(f"{name}: expected Flatten before the first layer, as the input has several axes")
         row = None if biases is None or weights.ndim != 2 else _row(biases, weights.shape[1], name)
         plain = affine(name, weights, row)
         scaled = tuple(bias * beta for bias in plain.biases)
@@ -148,9 +140,7 @@ class _Chain:
         if not self.steps or not isinstance(self.steps[-1], Affine):
             raise InputError(f"{name}: expected Add right after MatMul or Gemm")
         before = self.steps[-1]
-        added = affine(
-            name, before.weights, _row(self._floats(node, 1, name), len(before.biases), name)
-        ).biases
+        added = affine(name, before.weights, _row(self._floats(node, 1, name), len(before.biases), name)).biases
         sums = tuple(first + second for first, second in zip(before.biases, added))
         self.steps[-1] = Affine(before.name, before.weights, sums, before.scale)
 
@@ -178,9 +168,7 @@ class _Chain:
             return
         width = int(np.prod(lengths, dtype=object))
         if width != first.weights.shape[0]:
-            raise InputError(
-                f"{first.name}: expected {width} inputs (the model's), not {first.weights.shape[0]}"
-            )
+            raise InputError(f"{first.name}: expected {width} inputs (the model's), not {first.weights.shape[0]}")
 
     def _floats(self, node: Any, position: int, name: str) -> np.ndarray:
         return floats(self._tensor(node, position, name), name)

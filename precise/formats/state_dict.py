@@ -15,9 +15,7 @@ from precise.formats.chain import affine, alternate
 from precise.network import Network
 
 _MAX_TRIES = 10_000
-_ONE_PATTERN = (
-    "expected layer names that differ by one number, such as 0.weight, 2.weight, or shapes of one order"
-)
+_ONE_PATTERN = "expected layer names that differ by one number, such as 0.weight, 2.weight, or shapes of one order"
 
 
 def network_of_state(state: Mapping[str, np.ndarray]) -> Network:

@@ -38,14 +38,10 @@ def stored(raw: bytes, kind: str, shape: Sequence[int], field: str, byte_order: 
         InputError: another kind, or sizes that do not fit.
     """
     if kind not in ITEM_BYTES:
-        raise InputError(
-            f"{field}: expected values of float16, bfloat16, float32 or float64, not {kind[:40]}"
-        )
+        raise InputError(f"{field}: expected values of float16, bfloat16, float32 or float64, not {kind[:40]}")
     expected = parameter_count(shape, field) * ITEM_BYTES[kind]
     if len(raw) != expected:
-        raise InputError(
-            f"{field}: expected {expected} bytes for shape {tuple(shape)} of {kind}, not {len(raw)}"
-        )
+        raise InputError(f"{field}: expected {expected} bytes for shape {tuple(shape)} of {kind}, not {len(raw)}")
     array = np.frombuffer(raw, dtype=byte_order + _STORED[kind])
     if kind == "bfloat16":  # the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)

@@ -65,9 +65,7 @@ def read_state(pickle: bytes) -> dict[str, Tensor]:
         raise InputError("data.pkl: expected a state_dict of tensors; save model.state_dict()")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise InputError(
-                f"{str(name)[:60]!r}: expected a tensor; save model.state_dict() and nothing else"
-            )
+            raise InputError(f"{str(name)[:60]!r}: expected a tensor; save model.state_dict() and nothing else")
     return state
 
 
@@ -160,9 +158,7 @@ class _Machine:
 def _global(name: str) -> _Global:
     if name not in (_ORDERED, _TENSOR, _PARAMETER) and name not in _STORAGES:
         shown = name.replace(" ", ".")[:80]
-        raise InputError(
-            f"data.pkl: expected a state_dict of floating-point tensors, not one that needs {shown}"
-        )
+        raise InputError(f"data.pkl: expected a state_dict of floating-point tensors, not one that needs {shown}")
     return _Global(name)
 
 

@@ -50,7 +50,7 @@ def read_signs(rows: Sequence[Coefficients], neurons: int) -> list[Sign]:
 
 
 def apply_signs(rows: Sequence[Row], signs: Sequence[Sign]) -> list[Row]:
-    """The layer itself with every neuron active on its positive side; BOTH gives two neurons, the positive one first."""
+    """The layer with every neuron active on its positive side; BOTH gives two neurons, the positive one first."""
     result = []
     for row, sign in zip(rows, signs, strict=True):
         if sign is not Sign.NEGATIVE:

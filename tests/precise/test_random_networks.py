@@ -59,9 +59,7 @@ def test_widths_no_machine_can_hold_are_refused(text):
 
 @given(st.lists(st.integers(1, 10_000), min_size=2, max_size=12))
 def test_both_notations_agree(widths):
-    assert (
-        parse_widths("-".join(map(str, widths))) == parse_widths(",".join(map(str, widths))) == tuple(widths)
-    )
+    assert parse_widths("-".join(map(str, widths))) == parse_widths(",".join(map(str, widths))) == tuple(widths)
 
 
 @pytest.mark.parametrize("bits", [24, 53])

@@ -18,10 +18,7 @@ WIDTHS = st.sampled_from([(1, 2, 1), (2, 3, 2), (2, 3, 3, 1), (3, 2, 4, 2), (2, 
 
 def points(generator, inputs, count=8):
     return [
-        [
-            fmpq(int(v), int(q))
-            for v, q in zip(generator.integers(-40, 41, inputs), generator.integers(1, 9, inputs))
-        ]
+        [fmpq(int(v), int(q)) for v, q in zip(generator.integers(-40, 41, inputs), generator.integers(1, 9, inputs))]
         for _ in range(count)
     ]
 

@@ -119,9 +119,7 @@ def onnx_file(path, nodes, stored, inputs=("x", ["n", 4]), outputs=("y", ["n", 2
         value if isinstance(value, TensorProto) else numpy_helper.from_array(value, name)
         for name, value in stored.items()
     ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (inputs, outputs)
-    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (inputs, outputs)]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
     path.write_bytes(helper.make_model(graph).SerializeToString())
     return path
@@ -133,9 +131,7 @@ def gemm_nodes(arrays, **attributes):
     for n, (weights, biases) in enumerate(arrays):
         last = n == len(arrays) - 1
         stored |= {f"W{n}": weights, f"b{n}": biases}
-        nodes.append(
-            helper.make_node("Gemm", [current, f"W{n}", f"b{n}"], ["y" if last else f"z{n}"], **attributes)
-        )
+        nodes.append(helper.make_node("Gemm", [current, f"W{n}", f"b{n}"], ["y" if last else f"z{n}"], **attributes))
         if not last:
             nodes.append(helper.make_node("Relu", [f"z{n}"], [f"h{n}"]))
             current = f"h{n}"

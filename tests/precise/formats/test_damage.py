@@ -44,9 +44,7 @@ def damaged(data, draw):
         return bytes(changed[:end] + changed[start:])
     for _ in range(draw.choice([1, 1, 2, 8])):
         at = draw.randrange(len(changed))
-        changed[at] = (
-            changed[at] ^ (1 << draw.randrange(8)) if kind == "flip" else draw.choice(b"\0\x01\x7f\x80\xff")
-        )
+        changed[at] = changed[at] ^ (1 << draw.randrange(8)) if kind == "flip" else draw.choice(b"\0\x01\x7f\x80\xff")
     return bytes(changed)
 
 

@@ -229,9 +229,7 @@ def virtual(group):
     [
         (lambda g: g.create_dataset("kernel:0", (2**20, 2**20), "f4", chunks=(64, 64)), "at most"),
         (
-            lambda g: g.create_dataset(
-                "kernel:0", (2**14, 2**14), "f4", chunks=(2**14, 2**14), compression=9
-            ),
+            lambda g: g.create_dataset("kernel:0", (2**14, 2**14), "f4", chunks=(2**14, 2**14), compression=9),
             "at most",
         ),
         (

@@ -103,9 +103,7 @@ def test_zip_entries_repeated_encrypted_or_packed_otherwise(tmp_path):
     twice = zip_file(tmp_path / "a.npz", {"W1.npy": b"", "W2.npy": b""}).read_bytes()
     (tmp_path / "a.npz").write_bytes(twice.replace(b"W2.npy", b"W1.npy"))
     refused(tmp_path / "a.npz", "different names")
-    refused(
-        zip_file(tmp_path / "b.npz", {"W1.npy": b"0"}, compression=zipfile.ZIP_LZMA), "W1.npy", "deflated"
-    )
+    refused(zip_file(tmp_path / "b.npz", {"W1.npy": b"0"}, compression=zipfile.ZIP_LZMA), "W1.npy", "deflated")
     plain = zip_file(tmp_path / "c.npz", {"W1.npy": b"0"}).read_bytes()
     encrypted = plain.replace(b"PK\x01\x02\x14\x03\x14\0\0\0", b"PK\x01\x02\x14\x03\x14\0\x01\0")
     assert encrypted != plain
@@ -133,9 +131,7 @@ def written(path, value):
 def test_exact_with_metadata_and_unreduced_numbers(tmp_path):
     file = good() | {"metadata": {"anything": [1, {"x": None}]}}
     file["layers"][0]["weights"][0][0] = "2/6"
-    assert load_network(written(tmp_path / "n.json", file)) == load_network(
-        written(tmp_path / "m.json", good())
-    )
+    assert load_network(written(tmp_path / "n.json", file)) == load_network(written(tmp_path / "m.json", good()))
 
 
 def test_the_example_in_the_documentation(tmp_path):

@@ -26,10 +26,7 @@ def test_alpha_and_beta_multiply_exactly(tmp_path):
     arrays = pairs(dtype=np.float64)
     nodes, stored = gemm_nodes(arrays, alpha=0.1, beta=0.3)
     tenth, third = rational(np.float32(0.1)), rational(np.float32(0.3))
-    rows = [
-        ([[rational(v) * tenth for v in row] for row in w.T], [rational(v) * third for v in b])
-        for w, b in arrays
-    ]
+    rows = [([[rational(v) * tenth for v in row] for row in w.T], [rational(v) * third for v in b]) for w, b in arrays]
     assert load_network(onnx_file(tmp_path / "n.onnx", nodes, stored)) == Network.from_rows(rows)
 
 

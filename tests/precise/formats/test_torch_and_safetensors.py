@@ -110,16 +110,12 @@ def test_bfloat16_in_safetensors(tmp_path):
 
 
 def pt(path, pickled, **entries):
-    return zip_file(
-        path, {"m/data.pkl": pickled} | {f"m/data/{key}": value for key, value in entries.items()}
-    )
+    return zip_file(path, {"m/data.pkl": pickled} | {f"m/data/{key}": value for key, value in entries.items()})
 
 
 def test_strides_offsets_and_byte_order(tmp_path, monkeypatch):
     [(weights, biases)] = pairs(shapes=((4, 3),))
-    entries = torch_entries(
-        monkeypatch, {"0.weight": np.asfortranarray(weights.T), "0.bias": biases}, metadata=False
-    )
+    entries = torch_entries(monkeypatch, {"0.weight": np.asfortranarray(weights.T), "0.bias": biases}, metadata=False)
     assert load_network(zip_file(tmp_path / "n.pt", entries)) == network([(weights, biases)])
     entries["model/byteorder"] = b"big"
     for n, array in enumerate((weights, biases)):
