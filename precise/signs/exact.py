@@ -21,11 +21,11 @@ class Coefficients(Protocol):
     """A row of the next layer, hidden or output."""
 
     @property
-    def plus(self) -> tuple[int, ...] | tuple[fmpq, ...]:
+    def plus(self) -> Sequence[int | fmpq]:
         """Coefficients of relu(eta_j)."""
 
     @property
-    def minus(self) -> tuple[int, ...] | tuple[fmpq, ...]:
+    def minus(self) -> Sequence[int | fmpq]:
         """Coefficients of relu(-eta_j)."""
 
 

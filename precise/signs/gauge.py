@@ -101,7 +101,7 @@ def _bit_equations(row: Coefficients, gauge: Gauge) -> list[list[fmpq]]:
     for j in gauge.open:
         coefficients = [fmpq(0)] * gauge.neurons
         coefficients[j] = totals[j]
-        right = fmpq(0) + row.plus[j]
+        right = fmpq(row.plus[j])
         for f, vector in zip(gauge.fixed, gauge.dependence, strict=True):
             coefficients[f] -= vector[j] * totals[f]
             right -= vector[j] * totals[f]
