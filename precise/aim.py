@@ -46,8 +46,8 @@ def _input_points(inputs: int, generator: np.random.Generator) -> tuple[Vector, 
 
 def _preactivation_points(known: Known, generator: np.random.Generator) -> tuple[Vector, Vector]:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
-    weights = np.array([[float(v) for v in row.plus] for row in known.layers[0]])
-    biases = np.array([float(row.bias) for row in known.layers[0]])
+    weights = np.array([[float(v) for v in row.plus] for row in known.layers[0] if not row.linear])
+    biases = np.array([float(row.bias) for row in known.layers[0] if not row.linear])
     lengths = np.linalg.norm(weights, axis=1)
     weights, biases = weights / lengths[:, None], biases / lengths
     scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)

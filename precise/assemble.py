@@ -13,6 +13,7 @@ from precise.network import Layer, Network
 from precise.oracle import Oracle
 from precise.output_layer import OutputRow
 
+DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
 
 
@@ -30,28 +31,45 @@ def network_from_rows(
         coordinates: the inputs of the slice.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
+    first = [
+        _spread(row.plus, coordinates, column, outside, inputs)
+        for row, column in zip(known.layers[0], columns, strict=True)
+    ]
+    tables = [first, *([[fmpq(w) for w in row.plus] for row in rows] for rows in known.layers[1:])]
+    tables.append([list(row.weights) for row in outputs])
+    biases = [*([fmpq(row.bias) for row in rows] for rows in known.layers), [row.bias for row in outputs]]
+    _lift(known, tables, biases)
     layers: list[Layer] = []
     factors = [fmpq(1)] * inputs
-    for number, rows in enumerate(known.layers):
-        weights = [[fmpq(w) for w in row.plus] for row in rows]
-        if number == 0:
-            weights = [_spread(w, coordinates, c, outside, inputs) for w, c in zip(weights, columns, strict=True)]
-        weights = [[w / f for w, f in zip(row, factors, strict=True)] for row in weights]
-        scales = [_scale(row) for row in weights]
-        layers.append(
-            Layer(
-                tuple(tuple(w * s for w in row) for row, s in zip(weights, scales, strict=True)),
-                tuple(row.bias * s for row, s in zip(rows, scales, strict=True)),
-            )
-        )
+    for weights, bias in zip(tables, biases, strict=True):
+        divided = [[w / f for w, f in zip(row, factors, strict=True)] for row in weights]
+        last = len(layers) == len(known.layers)
+        scales = [fmpq(1) if last else _scale(row) for row in divided]
+        rows = tuple(tuple(w * s for w in row) for row, s in zip(divided, scales, strict=True))
+        layers.append(Layer(rows, tuple(b * s for b, s in zip(bias, scales, strict=True))))
         factors = scales
-    final = [tuple(w / f for w, f in zip(row.plus, factors, strict=True)) for row in outputs]
-    layers.append(Layer(tuple(final), tuple(row.bias for row in outputs)))
     return Network(tuple(layers))
 
 
+def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:
+    """Give every linear row a bias that keeps it active for |x_i| <= DOMAIN, and take it back in the next layer."""
+    most = [fmpq(DOMAIN)] * len(tables[0][0]) if tables[0] else []
+    for layer, rows in enumerate(known.layers):
+        pairs = zip(tables[layer], biases[layer], strict=True)
+        bounds = [sum((abs(w) * m for w, m in zip(row, most, strict=True)), abs(bias)) for row, bias in pairs]
+        for j, row in enumerate(rows):
+            if row.linear:
+                lift = bounds[j]
+                biases[layer][j] += lift
+                bounds[j] *= 2
+                biases[layer + 1] = [
+                    b - weights[j] * lift for b, weights in zip(biases[layer + 1], tables[layer + 1], strict=True)
+                ]
+        most = bounds
+
+
 def _spread(
-    inside: Sequence[fmpq],
+    inside: Sequence[fmpq | int],
     coordinates: Sequence[int],
     column: Sequence[fmpq],
     outside: Sequence[int],
@@ -59,7 +77,7 @@ def _spread(
 ) -> list[fmpq]:
     row = [fmpq(0)] * inputs
     for c, w in zip(coordinates, inside, strict=True):
-        row[c] = w
+        row[c] = fmpq(w)
     for c, w in zip(outside, column, strict=True):
         row[c] = w
     return row

@@ -28,7 +28,7 @@ class Crossing:
     bend: fmpq | None  # normal after = normal before + bend * crossed normal; None when no such number exists
 
 
-def directions(width: int, random: Random, count: int = 3) -> list[Direction]:
+def directions(width: int, random: Random, count: int = 4) -> list[Direction]:
     """Dense test directions in small integers: two vectors that agree on them agree, but for a chance of 2^-17 each."""
     return [[random.randint(-(1 << 16), 1 << 16) for _ in range(width)] for _ in range(count)]
 
@@ -70,6 +70,30 @@ def sectors(corner: Point, followed: Hyperplane, crossed: Hyperplane, onward: fl
         for beside in (-BESIDE, BESIDE)
         for across in (ACROSS, -ACROSS)
     ]
+
+
+def behind(
+    probe: Probe,
+    corner: Point,
+    followed: Hyperplane,
+    crossed: Hyperplane,
+    onward: float,
+    tests: Sequence[Direction],
+) -> fmpq | None:
+    """The bend at a corner where the followed surface is taken to arrive, from the two sectors behind it: 2 queries.
+
+    The jump there must be c (normal + bend * crossed normal) with unknown c; the test directions beyond two check it.
+    """
+    pieces = probe.pieces(sectors(corner, followed, crossed, onward)[2:], tests)
+    after = jump(pieces[0], pieces[1])
+    first, second = along(followed.normal, tests), along(crossed.normal, tests)
+    determinant = first[0] * second[1] - first[1] * second[0]
+    if not determinant:
+        return None
+    scale = (after[0] * second[1] - after[1] * second[0]) / determinant
+    share = (after[1] * first[0] - after[0] * first[1]) / determinant
+    fits = all(a == scale * n + share * m for a, n, m in zip(after, first, second, strict=True))
+    return share / scale if scale and fits else None
 
 
 def cross(

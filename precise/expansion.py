@@ -24,7 +24,7 @@ DRAWS = 4000  # random points looked at for independent rows; looking costs no q
 
 def downstream(known: Known, pattern: Pattern, output: OutputRow) -> list[fmpq]:
     """The gradient of one output with respect to the first layer's preactivations (signs known), shape (d_1,)."""
-    row = [[w if on else fmpq(0) for w, on in zip(output.plus, pattern[-1], strict=True)]]
+    row = [[w if on else fmpq(0) for w, on in zip(output.weights, pattern[-1], strict=True)]]
     current = fmpq_mat(row)
     for layer in range(len(known.layers) - 1, 0, -1):
         weights = fmpz_mat([list(r.plus) for r in known.layers[layer]])

@@ -15,14 +15,15 @@ from time import perf_counter
 from precise.assemble import first_difference, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.expansion import missing_columns
-from precise.hidden_layer import LayerResult, LayerSearch, Patience
+from precise.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.local_map import Known
 from precise.network import Network
 from precise.oracle import Oracle
 from precise.output_layer import OutputRow, solve_outputs
 from precise.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
-from precise.signs.exact import Sign, apply_signs, read_signs
+from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
 from precise.workers import following
 
 Progress = Callable[[str, int, int], None]  # (stage, done, total)
@@ -117,6 +118,7 @@ class _Run:
         self.known = Known(size)
         self.report = Report(list(widths), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
+        self.missing = 0  # neurons of the layer before that were not found
 
     def everything(self) -> Network:
         with following(self.probe, self.jobs) as follow:
@@ -127,12 +129,13 @@ class _Run:
         self.compare(network)
         return network
 
-    def layer(self, number: int, width: int, follow: Callable) -> None:  # type: ignore[type-arg]
+    def layer(self, number: int, width: int, follow: Follow) -> None:
         name = f"layer {number}"
         search = LayerSearch(
             self.probe,
             self.known,
             width,
+            self.missing,
             follow,
             self.random.getrandbits(64),
             self.patience,
@@ -145,11 +148,13 @@ class _Run:
             search.run()
         finally:
             self._record(search.result, report)
+            self._signed(number - 1, search.below)
         self.witnesses = [record.witness for record in search.result.records]
-        if len(search.result.rows) < width:
-            raise _Incomplete(
-                f"layer {number}: {len(search.result.rows)} of {width} neurons found; the last {width} were not met by "
-                f"{self.patience.candidates} candidates in a row (try another seed or more patience)"
+        self.missing = width - len(search.result.rows)
+        if self.missing:
+            report.notes.append(
+                f"{len(search.result.rows)} of {width} neurons found; {self.patience.candidates} candidates in a row "
+                "met no other, so that the rest is dead, always active, equal to another, or rare"
             )
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:
@@ -161,12 +166,14 @@ class _Run:
         name = f"layer {report.layer}"
         self.report.spend(f"{name}: critical points", result.queries_lines, result.seconds_lines)
         self.report.spend(f"{name}: signatures", result.queries_rows, result.seconds_rows)
-        if result.signs is not None:
-            self._signed(report.layer - 1, result.signs)
 
-    def _signed(self, layer: int, signs: Sequence[Sign]) -> None:
-        for neuron, sign in zip(self.report.layers[layer - 1].neurons, signs, strict=True):
+    def _signed(self, layer: int, below: LayerBelow) -> None:
+        if layer == 0 or below.signs is None:
+            return
+        report = self.report.layers[layer - 1]
+        for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
+        report.opposite_twins, report.always_active = below.twins, below.always_active
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -178,18 +185,13 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         with self.stage("output layer"):
-            result = solve_outputs(self.probe, self.known, self.witnesses, self.random)
+            below = LayerBelow(self.known, len(self.hidden) - 1, self.missing, self.random)
+            result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random)
             self.report.output_equations = result.redundant
             if not result.rows:
                 raise _Incomplete(result.reason)
-            last = self.known.layers[-1]
-            signs = read_signs(result.rows, len(last))
-            self._signed(len(self.hidden), signs)
-            if Sign.BOTH in signs:
-                raise _Incomplete(f"layer {len(self.hidden)}: two neurons share a hyperplane")
-            self.known.layers[-1] = apply_signs(last, signs)
-            self.known.changed()
-        return tuple(_folded(row, signs) for row in result.rows)
+            self._signed(len(self.hidden), below)
+        return result.rows
 
     def whole(self, outputs: Sequence[OutputRow]) -> Network:
         with self.stage("columns outside the slice"):
@@ -200,7 +202,7 @@ class _Run:
                 raise _Incomplete("no point shows enough first-layer neurons to read their other weights")
             columns, unseen = expanded
             if unseen:
-                raise _Incomplete(f"layer 1: neurons {[j + 1 for j in unseen]} have no influence on the output")
+                self.report.layers[0].notes.append(f"neurons {[j + 1 for j in unseen]} have no influence on the output")
         return network_from_rows(self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width)
 
     def compare(self, network: Network) -> None:
@@ -209,10 +211,10 @@ class _Run:
             if difference is not None:
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
         self.report.fresh_points = 32
-        self.report.complete = True
-        self.report.outcome = "Complete: every row, sign and column was recovered exactly."
-
-
-def _folded(row: OutputRow, signs: Sequence[Sign]) -> OutputRow:
-    chosen = [m if sign is Sign.NEGATIVE else p for p, m, sign in zip(row.plus, row.minus, signs, strict=True)]
-    return OutputRow(tuple(chosen), tuple(0 * v for v in chosen), row.bias)
+        unidentified = self.report.unidentified()
+        self.report.complete = not unidentified
+        self.report.outcome = (
+            "Complete: every row, sign and column was recovered exactly."
+            if not unidentified
+            else f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly like the oracle."
+        )

@@ -1,4 +1,4 @@
-"""All rows of one hidden layer, and with them the signs of the layer before it.
+"""All rows of one hidden layer, and with them the signs of the layer below.
 
 Candidates are critical points on random lines that no known neuron explains. They are followed in rounds of fixed size
 by as many workers as there are; a round's outcomes are merged in order, so that the result does not depend on the
@@ -13,14 +13,17 @@ from random import Random
 from time import perf_counter
 
 import numpy as np
+from flint import fmpq
 
 from precise.aim import random_line
+from precise.arithmetic import primitive
 from precise.confirm import confirm
 from precise.critical_points import CriticalPoint, Line, critical_points
 from precise.local_map import Known, Row
+from precise.partial_rows import PartialRow, PartialRows
 from precise.probe import Calibration, Point, Probe
 from precise.signatures import RowSearch, Trail
-from precise.signs.exact import Sign, apply_signs, fold, read_signs
+from precise.signs.below import LayerBelow
 from precise.surprise import Surprises
 from precise.walk import Walker
 
@@ -40,14 +43,22 @@ class Patience:
 
 
 @dataclass(frozen=True)
+class Assembled:
+    """A row put together from several walks."""
+
+    row: Row
+    witness: Point
+
+
+@dataclass(frozen=True)
 class Task:
-    """One candidate to follow, with all that a worker needs."""
+    """One candidate to follow, or one row to confirm, with all that a worker needs."""
 
     version: int  # of the known part
     known: tuple[tuple[Row, ...], ...]
-    signs_known: bool
+    separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
-    candidate: CriticalPoint
+    candidate: CriticalPoint | Assembled
     seed: int
     calibration: Calibration
 
@@ -60,11 +71,11 @@ class Outcome:
     confirmed: bool
     end: str  # why there is no confirmed row
     redundant: int  # equations that held beyond full rank
-    steps: int
     queries: int
     calibration: Calibration
     witness: Point | None = None  # a point on the row's surface
-    partial: tuple[tuple[int, ...], int] | None = None  # (undetermined unknowns, rank) of an incomplete system
+    partial: PartialRow | None = None
+    determined: dict[int, bool] = field(default_factory=dict)  # unknowns of it that are known: other than 0?
 
 
 @dataclass
@@ -86,7 +97,6 @@ class LayerResult:
     lines: int = 0
     candidates: int = 0
     ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
-    signs: list[Sign] | None = None  # of the layer before, once all are decided
     seconds_lines: float = 0.0
     seconds_rows: float = 0.0
     queries_lines: int = 0
@@ -104,6 +114,7 @@ class LayerSearch:
         probe: Probe,
         known: Known,
         width: int,
+        missing: int,
         follow: Follow,
         seed: int,
         patience: Patience,
@@ -124,7 +135,9 @@ class LayerSearch:
         self._version = 0
         self._since = 0
         self.result = LayerResult()
+        self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)))
         known.layers.append(self.result.rows)
+        self._partial = PartialRows(self._unknowns)
 
     def run(self) -> LayerResult:
         """Search until all rows are known or patience ends.
@@ -141,13 +154,16 @@ class LayerSearch:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
                 if self._round(batch):
                     waiting = self._unknown(waiting)
-        if not self._signs_known:
-            self._resolve_signs(final=True)
+        self._decide(final=True)
         return self.result
 
     @property
-    def _signs_known(self) -> bool:
-        return len(self._known.layers) == 1 or self.result.signs is not None
+    def _features(self) -> int:
+        return len(self._known.layers[-2]) if len(self._known.layers) > 1 else self._known.inputs
+
+    @property
+    def _unknowns(self) -> int:
+        return self._features * (2 if self.below.separate else 1) + 1
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
@@ -161,7 +177,7 @@ class LayerSearch:
 
     def _surprising_line(self) -> tuple[Line, int, int] | None:
         """In the last hidden layer, when lines at random have become fruitless."""
-        if not (self._last and self._empty >= EMPTY_LINES and self._signs_known):
+        if not (self._last and self._empty >= EMPTY_LINES and not self.below.separate):
             return None
         if self._surprises is None or self._surprises[0] != self._version:
             self._surprises = (
@@ -177,21 +193,38 @@ class LayerSearch:
         patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
         return [p for n, p in enumerate(points) if patterns[2 * n] == patterns[2 * n + 1]]
 
+    # -- a round ---------------------------------------------------------------------------------------------------
+
     def _round(self, batch: Sequence[CriticalPoint]) -> bool:
         """Follow some candidates; true if there is a new row."""
         start = perf_counter()
+        before = self._version
+        self._followed(batch)
+        self._decide(final=False)
+        while True:
+            whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
+            whole = [entry for entry in whole if self._new(entry.row)]
+            if not whole:
+                break
+            self._followed(whole)
+            self._decide(final=False)
+        self.result.seconds_rows += perf_counter() - start
+        return self._version > before
+
+    def _followed(self, candidates: Sequence[CriticalPoint | Assembled]) -> None:
         known = tuple(tuple(rows) for rows in self._known.layers)
+        separate, calibration = self.below.separate, self._probe.calibration
         tasks = [
             Task(
                 self._version,
                 known,
-                self._signs_known,
+                separate,
                 self._last,
-                point,
+                candidate,
                 self._random.getrandbits(64),
-                self._probe.calibration,
+                calibration,
             )
-            for point in batch
+            for candidate in candidates
         ]
         fresh = False
         for outcome in self._follow(tasks):
@@ -200,42 +233,51 @@ class LayerSearch:
             fresh = self._merge(outcome) or fresh
         if fresh:
             self._changed()
-            if not self._signs_known:
-                self._resolve_signs(final=False)
-        self.result.seconds_rows += perf_counter() - start
-        return fresh
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
         self._since += 1
+        self.below.learn(outcome.determined)
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
-            self.result.ends[outcome.end] = self.result.ends.get(outcome.end, 0) + 1
+            self._count(outcome.end)
+            if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
+                self._partial.add(outcome.partial)
             return False
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
-            self.result.ends["found twice"] = self.result.ends.get("found twice", 0) + 1
+            self._count("found twice")
             return False
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
+        self._partial.drop(self._vector(outcome.row))
         self._since = 0
         self._progress(len(self.result.rows), self._width)
         return True
 
+    def _count(self, end: str) -> None:
+        self.result.ends[end] = self.result.ends.get(end, 0) + 1
+
     def _new(self, row: Row) -> bool:
         return row not in self.result.rows and row.negated() not in self.result.rows
+
+    def _vector(self, row: Row) -> list[int]:
+        return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
 
     def _changed(self) -> None:
         self._version += 1
         self._known.changed()
 
-    def _resolve_signs(self, final: bool) -> None:
-        """Decide the layer before as soon as every neuron of it is seen (at the end: as far as it is seen)."""
-        before = self._known.layers[-2]
-        signs = read_signs(self.result.rows, len(before))
-        if Sign.UNSEEN in signs and not final:
+    def _decide(self, final: bool) -> None:
+        """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
+        vectors = [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
+        decision = self.below.decide(vectors, final)
+        if decision is None:
             return
-        self.result.signs = signs
-        self._known.layers[-2] = apply_signs(before, signs)
-        self.result.rows[:] = [fold(row, signs) for row in self.result.rows]
+        whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
+        self.result.rows[:] = [Row.of(vector, self._features) for vector in whole]
+        if not final:
+            self._partial = self._partial.substituted(decision.substitution)
+            for vector in whole:
+                self._partial.drop(vector)
         self._changed()
 
 
@@ -253,24 +295,28 @@ class Follower:
         self._probe.adopt(task.calibration)
         random = Random(task.seed)
         walker = self._prepared(task, random)
-        surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
-        search = RowSearch(walker, task.signs_known, random)
-        trail = search.follow(surface) if surface else Trail(end="the critical point was not confirmed")
+        trail = self._trail(walker, task, random)
         confirmed = self._confirmed(walker, trail, random)
-        end = "the row's prediction failed" if trail.row and not confirmed else trail.end
-        system = trail.system
-        partial = (tuple(sorted(trail.unseen)), system.rank) if system and trail.row is None and trail.unseen else None
         return Outcome(
             trail.row,
             confirmed,
-            end,
-            system.redundant if system else 0,
-            trail.steps,
+            "the row's prediction failed" if trail.row and not confirmed else trail.end,
+            trail.system.redundant if trail.system else 0,
             self._probe.queries - asked,
             self._probe.calibration,
             trail.witness,
-            partial,
+            trail.partial,
+            trail.determined,
         )
+
+    @staticmethod
+    def _trail(walker: Walker, task: Task, random: Random) -> Trail:
+        if isinstance(task.candidate, Assembled):
+            return Trail(row=task.candidate.row, witness=task.candidate.witness)
+        surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
+        if surface is None:
+            return Trail(end="the critical point was not confirmed")
+        return RowSearch(walker, task.separate, random).follow(surface)
 
     def _prepared(self, task: Task, random: Random) -> Walker:
         version = (len(task.known), task.version)

@@ -20,16 +20,16 @@ from precise.hyperplane import Hyperplane
 from precise.local_map import Known, Pattern
 from precise.probe import FRACTION_BITS, Piece, Point, Probe
 from precise.row_system import RowSystem
+from precise.signs.below import LayerBelow
 
 FRESH_POINTS = 24  # random points whose equations must hold as well; they also meet regions that witnesses do not
 
 
 @dataclass(frozen=True)
 class OutputRow:
-    """One output: sum of plus[j] relu(eta_j) + minus[j] relu(-eta_j), plus bias."""
+    """One output: sum of weights[j] relu(eta_j), plus bias."""
 
-    plus: tuple[fmpq, ...]
-    minus: tuple[fmpq, ...]
+    weights: tuple[fmpq, ...]
     bias: fmpq
 
 
@@ -40,15 +40,19 @@ class OutputResult:
     rows: tuple[OutputRow, ...]
     redundant: int  # equations that held beyond full rank
     reason: str = ""
-    systems: tuple[RowSystem, ...] = ()  # what is known when unknowns are left open
     contradicted: Point | None = None  # a point whose region the known neurons cannot explain
 
 
-def solve_outputs(probe: Probe, known: Known, witnesses: Sequence[Point], random: Random) -> OutputResult:
+def solve_outputs(
+    probe: Probe, known: Known, below: LayerBelow, witnesses: Sequence[Point], random: Random
+) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
+    Decides the signs of the last hidden layer, which may gain rows for neurons that never change state.
+
     Args:
-        witnesses: a point on the surface of each neuron of the last known layer.
+        below: the last known layer.
+        witnesses: a point on the surface of each neuron of it.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     points = [p for n, w in enumerate(witnesses) for p in _both_sides(known, n, w)]
@@ -57,32 +61,39 @@ def solve_outputs(probe: Probe, known: Known, witnesses: Sequence[Point], random
     axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
     systems = []
     for number in range(probe.oracle.output_width):
-        system = RowSystem(2 * len(known.layers[-1]) + 1, random)
+        system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1, random)
         pieces = probe.output(number).pieces(points, axes)
         for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-            system.add(equations(known, point, pattern, piece))
+            system.add(equations(known, point, pattern, piece, below.separate))
             if not system.consistent:
                 reason = f"output {number + 1}: the recovered neurons do not explain the oracle"
                 return OutputResult((), system.redundant, reason, contradicted=point)
         systems.append(system)
-    return _solved(systems, len(known.layers[-1]))
+    return _solved(systems, below)
 
 
-def _solved(systems: Sequence[RowSystem], count: int) -> OutputResult:
-    rows = []
+def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
+    vectors = []
     redundant = min(system.redundant for system in systems)
     for number, system in enumerate(systems, 1):
         answer = system.solve()
         if answer is None:
-            open_ones = len(system.free())
+            open_ones = system.unknowns - len(system.determined())
             reason = f"output {number}: {open_ones} of {system.unknowns} coefficients are left open"
-            return OutputResult((), redundant, reason, tuple(systems))
-        rows.append(OutputRow(tuple(answer[:count]), tuple(answer[count : 2 * count]), answer[-1]))
-    return OutputResult(tuple(rows), redundant)
+            return OutputResult((), redundant, reason)
+        vectors.append(answer)
+    decision = below.decide(vectors, final=True)
+    if decision is not None:
+        vectors = decision.vectors
+    return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
 
 
-def equations(known: Known, point: Point, pattern: Pattern, piece: Piece) -> list[list[fmpq | int]]:
-    """(coefficients . local map = gradient and constant) at one point, for plus, minus and bias."""
+def equations(known: Known, point: Point, pattern: Pattern, piece: Piece, separate: bool) -> list[list[fmpq | int]]:
+    """(coefficients . local map = gradient and constant) at one point.
+
+    Args:
+        separate: are there unknowns for the negative sides as well?
+    """
     below = known.affine(len(known.layers) - 1, pattern).tolist()
     active = pattern[-1]
     moved = sum((g * c for g, c in zip(piece.slopes, point, strict=True)), fmpq(0)) / (1 << FRACTION_BITS)
@@ -92,7 +103,7 @@ def equations(known: Known, point: Point, pattern: Pattern, piece: Piece) -> lis
         column = [int(entries[number]) for entries in below]
         plus = [c if a else 0 for c, a in zip(column, active, strict=True)]
         minus = [-c if not a else 0 for c, a in zip(column, active, strict=True)]
-        found.append([*plus, *minus, int(number == len(right) - 1), value])
+        found.append([*plus, *(minus if separate else ()), int(number == len(right) - 1), value])
     return found
 
 

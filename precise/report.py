@@ -35,6 +35,8 @@ class LayerReport:
     queries_signatures: int = 0
     seconds_critical_points: float = 0.0
     seconds_signatures: float = 0.0
+    opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
+    always_active: int = 0  # neurons known only by the linear function that they hand on
     notes: list[str] = field(default_factory=list)  # what could not be identified, and why
 
 
@@ -64,6 +66,19 @@ class Report:
         account = self.stages.setdefault(stage, {"queries": 0, "seconds": 0.0})
         account["queries"] += queries
         account["seconds"] += seconds
+
+    def unidentified(self) -> list[str]:
+        """What the queries could not identify, one sentence a layer; nothing for a network recovered whole."""
+        found = []
+        for layer in self.layers:
+            neurons = layer.rows + layer.opposite_twins
+            if layer.width is not None and neurons < layer.width:
+                active = f", {layer.always_active} of the others always active" if layer.always_active else ""
+                found.append(f"layer {layer.layer}: {neurons} of {layer.width} neurons change state{active}")
+            signs = sum(neuron.sign == "open" for neuron in layer.neurons)
+            if signs:
+                found.append(f"layer {layer.layer}: {signs} of {layer.rows} signs are open")
+        return found
 
     def finish(self) -> None:
         """Fill in what is only known at the end."""

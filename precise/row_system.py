@@ -79,15 +79,19 @@ class RowSystem:
         rows = self._reduced.nrows() + fresh.nrows()
         return nmod_mat(rows, self.unknowns + 1, self._reduced.entries() + fresh.entries(), PRIME)
 
-    def free(self) -> set[int]:
-        """The unknowns that the equations leave open (modulo the prime)."""
+    @property
+    def equations(self) -> list[list[int]]:
+        """As many equations (coefficients ..., right-hand side), in integers, as are independent."""
+        return self._kept
+
+    def determined(self) -> dict[int, bool]:
+        """The unknowns that the equations determine, and whether they are other than 0 (modulo the prime)."""
         if self._reduced is None:
-            return set(range(self.unknowns))
+            return {}
         table = [[int(v) for v in row] for row in self._reduced.tolist()]
-        pivots = [next(c for c, v in enumerate(row) if v) for row in table]
-        loose = set(range(self.unknowns)) - set(pivots)
-        tied = {p for p, row in zip(pivots, table, strict=True) if any(row[c] for c in loose)}
-        return loose | tied
+        loose = [c for c in range(self.unknowns) if c not in set(self._pivots)]
+        pairs = zip(self._pivots, table, strict=True)
+        return {pivot: bool(row[-1]) for pivot, row in pairs if not any(row[c] for c in loose)}
 
     def solve(self) -> list[fmpq] | None:
         """The unique solution, checked exactly against every equation; None if there is none or no unique one."""

@@ -8,8 +8,7 @@ normal); this also fills up the rank that a single region of a deep network lack
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -18,6 +17,7 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.hyperplane import Vector
 from precise.local_map import Known, Row
+from precise.partial_rows import PartialRow, homogeneous, independent
 from precise.probe import Point
 from precise.row_system import RowSystem
 from precise.walk import Bent, Crossed, Lost, Moved, Surface, Walker
@@ -38,17 +38,29 @@ class Trail:
     end: str = ""  # why there is no row
     steps: int = 0
     descents: int = 0
-    witness: Point | None = None  # the last point on the surface
-    unseen: set[int] = field(default_factory=set)
+    witness: Point | None = None  # the last point on the surface, unless it belongs to a deeper layer
+
+    @property
+    def partial(self) -> PartialRow | None:
+        """The equations gathered on the wanted layer's surface, when they are no whole row."""
+        if self.row or self.witness is None or self.system is None or not self.system.consistent:
+            return None
+        return PartialRow(independent(homogeneous(self.system.equations)), self.witness)
+
+    @property
+    def determined(self) -> dict[int, bool]:
+        """The unknowns that are known (and whether they are other than 0); those of a deeper surface count as well."""
+        believed = self.system and self.system.consistent and self.system.redundant >= REDUNDANT
+        return self.system.determined() if self.system and believed else {}
 
 
 class RowSearch:
     """Follows candidates towards rows of layer number `depth` (from 0), the first one that is not complete."""
 
-    def __init__(self, walker: Walker, signs_known: bool, random: Random) -> None:
+    def __init__(self, walker: Walker, separate: bool, random: Random) -> None:
         self.walker = walker
         self.known: Known = walker.known
-        self.signs_known = signs_known
+        self.separate = separate  # are there unknowns for both sides of every neuron below?
         self._random = random
         self._generator = np.random.default_rng(random.getrandbits(64))
 
@@ -110,7 +122,8 @@ class RowSearch:
                     trail.row = self._row(system)
                     return None
         trail.end = "deeper" if deeper else trail.end or "no new equations"
-        trail.unseen = system.free()
+        if not deeper:
+            trail.witness = surface.point
         return None
 
     def _enough(self, system: RowSystem, straight: int) -> bool:
@@ -121,8 +134,7 @@ class RowSearch:
     # -- equations -------------------------------------------------------------------------------------------------
 
     def _unknowns(self) -> int:
-        doubled = self.depth > 0 and not self.signs_known
-        return self.features * (2 if doubled else 1) + 1
+        return self.features * (2 if self.separate else 1) + 1
 
     def _sides(self, surface: Surface) -> tuple[bool, ...]:
         return surface.pattern[self.depth - 1] if self.depth else (True,) * self.features
@@ -132,15 +144,13 @@ class RowSearch:
         below = self.known.affine(self.depth - 1, surface.pattern).tolist()
         right = [surface.scale * v for v in (*surface.plane.normal, surface.plane.constant)]
         active = self._sides(surface)
-        blank = [0] * self.features
         equations: list[list[fmpq | int]] = []
         for number, value in enumerate(right):
             column = [int(entries[number]) for entries in below]
             plus = [c if a else 0 for c, a in zip(column, active, strict=True)]
             minus = [-c if not a else 0 for c, a in zip(column, active, strict=True)]
-            doubled = self._unknowns() > self.features + 1
             bias = int(number == len(right) - 1)
-            equations.append([*plus, *(minus if doubled else blank[:0]), bias, value])
+            equations.append([*plus, *(minus if self.separate else ()), bias, value])
         return equations
 
     def _news(self, event: Crossed) -> list[list[fmpq | int]]:
@@ -149,7 +159,7 @@ class RowSearch:
             return self._equations(event.surface)
         equation: list[fmpq | int] = [0] * self._unknowns()
         equation[event.neuron] = 1
-        if self._unknowns() > self.features + 1:
+        if self.separate:
             equation[self.features + event.neuron] = 1
         entered = event.surface.pattern[event.layer][event.neuron]
         return [[*equation, event.bend if entered else -event.bend]]
@@ -158,11 +168,7 @@ class RowSearch:
         answer = system.solve()
         if answer is None:
             return None
-        integers = [int(v.p) for v in primitive(answer)]
-        count = self.features
-        doubled = len(integers) > count + 1
-        minus = tuple(integers[count : 2 * count]) if doubled else (0,) * count
-        return Row(tuple(integers[:count]), minus, integers[-1])
+        return Row.of([int(v.p) for v in primitive(answer)], self.features)
 
     # -- where to go -----------------------------------------------------------------------------------------------
 
@@ -186,14 +192,8 @@ class RowSearch:
         planes = self.walker.planes(self.depth - 1, surface.pattern)
         for neuron, positive in enumerate(self._sides(surface)):
             wanted = not positive
-            useful = wanted or not self.signs_known
+            useful = wanted or self.separate
             if useful and (neuron, wanted) not in visited and planes.units[neuron].any():
                 towards: Vector = planes.units[neuron] * (1.0 if wanted else -1.0)
                 return towards
         return None
-
-
-def trails(search: RowSearch, surfaces: Iterator[Surface]) -> Iterator[Trail]:
-    """Follow candidates one after the other."""
-    for surface in surfaces:
-        yield search.follow(surface)

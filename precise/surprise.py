@@ -45,7 +45,7 @@ class Surprises:
             pieces = self._probe.pieces(points, self._axes)
             surprising = None
             for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-                block = self._with_linear_part(pattern, equations(self._known, point, pattern, piece))
+                block = self._with_linear_part(pattern, equations(self._known, point, pattern, piece, separate=True))
                 if self._system.accepts(block):
                     self._system.add(block)
                     self._fitting.append(point)

@@ -7,13 +7,14 @@ a deeper layer than k, and the surface that bent it belongs to a lower layer tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
 from flint import fmpq, fmpz_mat
 
-from precise.corners import ACROSS, along, cross, directions, jump, ratio, sides
+from precise.corners import ACROSS, along, behind, cross, directions, jump, ratio, sides
 from precise.hyperplane import UNIT, Hyperplane, Vector, displaced, onto, tangent
 from precise.local_map import Known, Pattern
 from precise.probe import FRACTION_BITS, Direction, Point, Probe
@@ -75,14 +76,15 @@ class Arrangement:
     Distances in float64 err by about 2^-52 of a point's size, far below `CLEAR`, which corners must keep.
     """
 
-    def __init__(self, maps: fmpz_mat) -> None:
+    def __init__(self, maps: fmpz_mat, linear: Sequence[bool]) -> None:
         self._rows = [[int(v) for v in row] for row in maps.tolist()]
         shifts = [max(max((abs(v).bit_length() for v in row[:-1]), default=0) - 60, 0) for row in self._rows]
         normals = [[float(v >> s) for v in row[:-1]] for row, s in zip(self._rows, shifts, strict=True)]
         matrix = np.array(normals).reshape(len(self._rows), maps.ncols() - 1)
         lengths = np.linalg.norm(matrix, axis=1)
         safe = np.where(lengths > 0, lengths, 1.0)
-        self.units: Vector = matrix / safe[:, None]  # shape (neurons, inputs); 0 for a preactivation that is constant
+        matrix[np.array(linear, dtype=bool)] = 0.0
+        self.units: Vector = matrix / safe[:, None]  # shape (neurons, inputs); 0 where nothing changes state
         constants = [row[-1] / (1 << s) for row, s in zip(self._rows, shifts, strict=True)]
         self.offsets: Vector = np.array(constants) / safe
 
@@ -113,7 +115,9 @@ class Walker:
         if key not in self._planes:
             if len(self._planes) > 4096:
                 self._planes.clear()
-            self._planes[key] = Arrangement(self.known.affine(layer, pattern))
+            self._planes[key] = Arrangement(
+                self.known.affine(layer, pattern), [row.linear for row in self.known.layers[layer]]
+            )
         return self._planes[key]
 
     def surface(self, before: Point, at: Point, after: Point) -> Surface | None:
@@ -149,6 +153,9 @@ class Walker:
         corner = onto(displaced(surface.point, inside, time), [surface.plane, crossed])
         if corner is None or any((t - time) * abs(rate) < CLEAR for t, _, _, rate in hits[1:]):
             return Lost("the corner is degenerate")
+        bend = behind(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
+        if bend is not None:
+            return self._crossed(surface, corner, crossed, (layer, neuron), bend)
         seen = cross(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
         if not seen.present:
             return self.find_bend(surface, corner)

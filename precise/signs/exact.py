@@ -1,32 +1,16 @@
-"""Signs of a layer from the exact rows of the next one.
+"""Signs of a layer from exact equations of the next one.
 
-A row of layer k+1 was solved with separate coefficients for relu(eta_j) and relu(-eta_j). Neuron j of layer k feeds
-it through one of the two only, and the non-zero one is the active side. (Canales-Martinez et al., EUROCRYPT 2024, and
+A row of layer k+1 is solved with separate coefficients for relu(eta_j) and relu(-eta_j). Neuron j of layer k feeds it
+through one of the two only, and the non-zero one is the active side. (Canales-Martinez et al., EUROCRYPT 2024, and
 Foerster et al., NeurIPS 2024, decide the same question by comparing magnitudes.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Protocol
-
-from flint import fmpq
 
 from precise.local_map import Row
-
-
-class Coefficients(Protocol):
-    """A row of the next layer, hidden or output."""
-
-    @property
-    def plus(self) -> Sequence[int | fmpq]:
-        """Coefficients of relu(eta_j)."""
-
-    @property
-    def minus(self) -> Sequence[int | fmpq]:
-        """Coefficients of relu(-eta_j)."""
 
 
 class Sign(Enum):
@@ -35,18 +19,35 @@ class Sign(Enum):
     POSITIVE = 1  # active where the recovered preactivation is positive
     NEGATIVE = -1  # active where it is negative
     BOTH = 2  # two neurons share this hyperplane, one active on each side
-    UNSEEN = 0  # no row depends on it
+    UNSEEN = 0  # no row tells
 
 
-def read_signs(rows: Sequence[Coefficients], neurons: int) -> list[Sign]:
-    """The sign of every neuron of a layer, as far as these rows of the next layer tell it."""
-    found = []
-    for j in range(neurons):
-        plus = any(row.plus[j] for row in rows)
-        minus = any(row.minus[j] for row in rows)
-        both = Sign.BOTH if minus else Sign.POSITIVE
-        found.append(both if plus else Sign.NEGATIVE if minus else Sign.UNSEEN)
-    return found
+class SignEvidence:
+    """Which sides of a layer's neurons were seen to act on the next layer.
+
+    A surface of any deeper layer tells the same as one of the next: all of them depend on the active sides only.
+    """
+
+    def __init__(self, neurons: int) -> None:
+        self.neurons = neurons
+        self._plus: set[int] = set()
+        self._minus: set[int] = set()
+
+    def add(self, determined: Mapping[int, bool]) -> None:
+        """Take in unknowns (plus from 0, minus from `neurons`) that are known, and whether they are other than 0."""
+        acting = {unknown for unknown, other in determined.items() if other}
+        self._plus |= {u for u in acting if u < self.neurons}
+        self._minus |= {u - self.neurons for u in acting if self.neurons <= u < 2 * self.neurons}
+
+    def signs(self) -> list[Sign]:
+        """The signs as far as they are seen."""
+        return [_sign(j in self._plus, j in self._minus) for j in range(self.neurons)]
+
+
+def _sign(plus: bool, minus: bool) -> Sign:
+    if plus and minus:
+        return Sign.BOTH
+    return Sign.POSITIVE if plus else Sign.NEGATIVE if minus else Sign.UNSEEN
 
 
 def apply_signs(rows: Sequence[Row], signs: Sequence[Sign]) -> list[Row]:
@@ -60,12 +61,13 @@ def apply_signs(rows: Sequence[Row], signs: Sequence[Sign]) -> list[Row]:
     return result
 
 
-def fold(row: Row, signs: Sequence[Sign]) -> Row:
-    """A row of the next layer, rewritten for the neurons that `apply_signs` gives."""
-    weights: list[int] = []
-    for plus, minus, sign in zip(row.plus, row.minus, signs, strict=True):
+def acting_unknowns(signs: Sequence[Sign]) -> list[int]:
+    """The unknowns (plus ..., minus ..., bias) of a row that may be other than 0, in the order of `apply_signs`."""
+    count = len(signs)
+    chosen: list[int] = []
+    for j, sign in enumerate(signs):
         if sign is not Sign.NEGATIVE:
-            weights.append(plus)
+            chosen.append(j)
         if sign in (Sign.NEGATIVE, Sign.BOTH):
-            weights.append(minus)
-    return replace(row, plus=tuple(weights), minus=(0,) * len(weights))
+            chosen.append(count + j)
+    return [*chosen, 2 * count]

@@ -1,0 +1,109 @@
+"""The layer below the one that is solved for: how its neurons enter the unknowns, and when its signs are decided.
+
+As long as the signs are open, a row has separate coefficients for both sides of every neuron below. Where these could
+not be told apart (more neurons than independent inputs) or something may be missing below, it has one coefficient a
+neuron and a free linear part instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from flint import fmpq, fmpz_mat, nmod_mat
+
+from precise.local_map import Known, Row, passed_on
+from precise.row_system import PRIME
+from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
+from precise.signs.linear_part import FreeRow, Settled, settle
+
+Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Signs were decided: the rows over the layer as it is now."""
+
+    vectors: list[Vector]
+    substitution: list[Vector]  # what an unknown of before is in those of now, shape (before, now)
+
+
+class LayerBelow:
+    """Layer `index` (from 0; -1: the inputs) of the known part, seen from the layer that is solved for."""
+
+    def __init__(self, known: Known, index: int, missing: int, random: Random) -> None:
+        self._known = known
+        self._index = index
+        self._missing = missing
+        self._random = random
+        self._count = len(known.layers[index]) if index >= 0 else 0
+        self._evidence = SignEvidence(self._count)
+        self.signs: list[Sign] | None = None if index >= 0 else []
+        self.twins = self.always_active = 0
+        self.free = index >= 0 and (missing > 0 or _dependent(known.layers[index]))
+        if self.free:
+            features = known.inputs if index == 0 else len(known.layers[index - 1])
+            known.layers[index] = [*known.layers[index], *passed_on(features)]
+            known.changed()
+
+    @property
+    def separate(self) -> bool:
+        """Does a row have unknowns for both sides of every neuron?"""
+        return self.signs is None and not self.free
+
+    def learn(self, determined: Mapping[int, bool]) -> None:
+        """Take in single unknowns that a walk has determined, and whether they are other than 0."""
+        if self.separate:
+            self._evidence.add(determined)
+
+    def decide(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
+        """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them."""
+        if self.signs is not None:
+            return None
+        return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final)
+
+    def _by_sides(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
+        for vector in vectors:
+            self._evidence.add({unknown: bool(v) for unknown, v in enumerate(vector[:-1])})
+        signs = self._evidence.signs()
+        if Sign.UNSEEN in signs and not final:
+            return None
+        self._set(signs, apply_signs(self._known.layers[self._index], signs))
+        self.twins = signs.count(Sign.BOTH)
+        chosen = acting_unknowns(signs)
+        substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
+        return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
+
+    def _by_linear_part(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
+        if not vectors or (self._missing and not final):
+            return None
+        layer = self._known.layers[self._index][: self._count]
+        rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
+        settled = settle(layer, rows, self._missing, self._random)
+        if settled is None:
+            return None
+        self._set(settled.signs, settled.layer)
+        self.twins, self.always_active = settled.twins, settled.always_active
+        return Decision([list(row) for row in settled.rows], _substitution(layer, settled))
+
+    def _set(self, signs: Sequence[Sign], layer: Sequence[Row]) -> None:
+        self.signs = list(signs)
+        self._known.layers[self._index] = list(layer)
+        self._known.changed()
+
+
+def _dependent(layer: Sequence[Row]) -> bool:
+    """Are there relations between the preactivations, so that both sides of all of them cannot be told apart?"""
+    return not layer or int(nmod_mat(fmpz_mat([list(row.plus) for row in layer]), PRIME).rank()) < len(layer)
+
+
+def _substitution(layer: Sequence[Row], settled: Settled) -> list[Vector]:
+    """Without further neurons: linear = - sum over negative j of v_j W_j, bias = new bias - the same of biases."""
+    count = len(layer)
+    turned = [sign is Sign.NEGATIVE for sign in settled.signs]
+    table = [[fmpq(int(i == j)) for j in range(count + 1)] for i in range(count)]
+    for p in range(len(layer[0].plus)):
+        table.append([*(fmpq(-row.plus[p] if on else 0) for row, on in zip(layer, turned, strict=True)), fmpq(0)])
+    biases = [fmpq(-row.bias if on else 0) for row, on in zip(layer, turned, strict=True)]
+    return [*table, [*biases, fmpq(1)]]

@@ -1,0 +1,222 @@
+"""Signs, opposite pairs and always-active neurons of a layer, from rows of the next one with a free linear part.
+
+Behind a layer with neurons that are still missing, or with more neurons than their inputs can tell apart, a row of the
+next layer is solved as sum_j v_j relu(eta_j) + l . h + b, with h the outputs two layers back. Since relu(eta) =
+relu(-eta) + eta, a neuron that is active on its negative side leaves -v_j W_j in l. What no choice of signs explains
+comes from neurons that never change state (their preactivation goes on as it is) or share a hyperplane with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from flint import fmpq, fmpq_mat
+
+from precise.arithmetic import common_denominator, primitive
+from precise.local_map import Row
+from precise.row_system import RowSystem
+from precise.signs.exact import Sign
+from precise.signs.lattice import unique_bits
+
+Matrix = list[list[fmpq]]
+
+
+@dataclass(frozen=True)
+class FreeRow:
+    """A row of the next layer: v . relu(eta) + linear . h + bias."""
+
+    v: tuple[fmpq, ...]
+    linear: tuple[fmpq, ...]
+    bias: fmpq
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A layer with its signs applied, and the next layer's rows over it."""
+
+    signs: tuple[Sign, ...]  # one a neuron that was found; UNSEEN where the rows do not tell
+    layer: tuple[Row, ...]  # the neurons, then opposite twins, then always-active neurons
+    rows: tuple[tuple[fmpq, ...], ...]  # coefficients over `layer`, then the bias
+    twins: int  # neurons that share their hyperplane with another, active on the other side
+    always_active: int
+
+
+def settle(layer: Sequence[Row], rows: Sequence[FreeRow], missing: int, random: Random) -> Settled | None:
+    """Decide the signs of a layer so that at most `missing` further neurons explain the next layer's rows.
+
+    Returns:
+        None while the signs are not unique, or if no choice explains the rows.
+    """
+    weights = [[fmpq(w) for w in row.plus] for row in layer]
+    values = [list(row.v) for row in rows]
+    linear = [list(row.linear) for row in rows]
+    signs = _signs(weights, values, linear, random)
+    if signs is None:
+        return None
+    result = _applied(layer, rows, signs)
+    return result if result.twins + result.always_active <= missing else None
+
+
+# -- signs -------------------------------------------------------------------------------------------------------------
+
+
+def _signs(weights: Matrix, values: Matrix, linear: Matrix, random: Random) -> list[Sign] | None:
+    if not weights or not weights[0]:
+        return [Sign.UNSEEN] * len(weights)
+    columns = _pivots(weights)
+    coordinates, outside = _split(weights, columns, linear)
+    blind = _left_kernel(outside)  # combinations of rows in which no always-active neuron from outside acts
+    if len(columns) == len(weights):
+        return [_one_by_one(j, values, coordinates, blind) for j in range(len(weights))]
+    return _jointly(weights, values, linear, blind, random)
+
+
+def _pivots(matrix: Matrix) -> list[int]:
+    """Columns that are independent, as many as the rank."""
+    reduced, rank = fmpq_mat(matrix).rref()
+    return [next(c for c, v in enumerate(row) if v) for row in reduced.tolist()[: int(rank)]]
+
+
+def _split(weights: Matrix, columns: Sequence[int], linear: Matrix) -> tuple[Matrix, Matrix]:
+    """(c, o) with -linear = c . weights + o; o is 0 at the columns. c uses independent weight rows only."""
+    rows = _pivots([list(column) for column in zip(*weights, strict=True)])
+    square = fmpq_mat([[weights[r][c] for c in columns] for r in rows])
+    wanted = fmpq_mat([[-row[c] for c in columns] for row in linear])
+    coordinates = (wanted * square.inv()).tolist()
+    spread = [[fmpq(0)] * len(weights) for _ in linear]
+    for target, source in zip(spread, coordinates, strict=True):
+        for r, value in zip(rows, source, strict=True):
+            target[r] = value
+    explained = (fmpq_mat(spread) * fmpq_mat(weights)).tolist()
+    outside = [[-a - b for a, b in zip(row, e, strict=True)] for row, e in zip(linear, explained, strict=True)]
+    return spread, outside
+
+
+def _left_kernel(matrix: Matrix) -> Matrix:
+    """A basis of all n with n . matrix = 0."""
+    count = len(matrix)
+    reduced, rank = fmpq_mat([list(column) for column in zip(*matrix, strict=True)]).rref()
+    table = reduced.tolist()[: int(rank)]
+    pivots = [next(c for c, v in enumerate(row) if v) for row in table]
+    basis = []
+    for loose in (c for c in range(count) if c not in set(pivots)):
+        vector = [fmpq(int(c == loose)) for c in range(count)]
+        for pivot, row in zip(pivots, table, strict=True):
+            vector[pivot] = -row[loose]
+        basis.append(vector)
+    return basis
+
+
+def _one_by_one(j: int, values: Matrix, coordinates: Matrix, blind: Matrix) -> Sign:
+    """With independent weight rows every neuron is decided by itself: c_j = 0 or c_j = v_j in every blind row."""
+    ours = [sum((n * row[j] for n, row in zip(mix, values, strict=True)), fmpq(0)) for mix in blind]
+    theirs = [sum((n * row[j] for n, row in zip(mix, coordinates, strict=True)), fmpq(0)) for mix in blind]
+    if not any(ours):
+        return Sign.UNSEEN
+    if not any(theirs):
+        return Sign.POSITIVE
+    return Sign.NEGATIVE if ours == theirs else Sign.BOTH
+
+
+def _jointly(weights: Matrix, values: Matrix, linear: Matrix, blind: Matrix, random: Random) -> list[Sign] | None:
+    """With dependent weight rows: bits u_j with sum_j u_j v_j W_j = -linear in all blind rows at once."""
+    if not blind:
+        return [Sign.UNSEEN] * len(weights)
+    mixed = (fmpq_mat(blind) * fmpq_mat(values)).tolist()
+    right = (fmpq_mat(blind) * fmpq_mat(linear)).tolist()
+    seen = [j for j in range(len(weights)) if any(row[j] for row in mixed)]
+    if not seen:
+        return [Sign.UNSEEN] * len(weights)
+    equations = []
+    for row, sides in zip(mixed, right, strict=True):
+        for p, side in enumerate(sides):
+            equations.append([*(row[j] * weights[j][p] for j in seen), -side])
+    bits = _bits(equations, random)
+    if bits is None:
+        return None
+    signs = [Sign.UNSEEN] * len(weights)
+    for j, bit in zip(seen, bits, strict=True):
+        signs[j] = Sign.NEGATIVE if bit else Sign.POSITIVE
+    return signs
+
+
+def _bits(equations: Matrix, random: Random) -> list[fmpq] | None:
+    system = RowSystem(len(equations[0]) - 1, random)
+    system.add([_scaled(equation) for equation in equations])
+    if not system.consistent:
+        return None
+    bits = system.solve() if system.complete else unique_bits(equations)
+    return bits if bits is not None and all(bit in (0, 1) for bit in bits) else None
+
+
+def _scaled(equation: Sequence[fmpq]) -> list[fmpq | int]:
+    denominator = common_denominator(equation[:-1])
+    return [*(int((c * denominator).p) for c in equation[:-1]), equation[-1] * denominator]
+
+
+# -- applying them -----------------------------------------------------------------------------------------------------
+
+
+def _applied(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign]) -> Settled:
+    turned = [row.negated() if sign is Sign.NEGATIVE else row for row, sign in zip(layer, signs, strict=True)]
+    rest, biases = [], []
+    for row in rows:
+        linear, bias = list(row.linear), row.bias
+        for v, neuron, sign in zip(row.v, layer, signs, strict=True):
+            if sign is Sign.NEGATIVE and v:
+                linear = [a + v * w for a, w in zip(linear, neuron.plus, strict=True)]
+                bias += v * neuron.bias
+        rest.append(linear)
+        biases.append(bias)
+    coefficients = [list(row.v) for row in rows]
+    twins = _twins(turned, rest)
+    basis = _basis(rest, [turned[j].plus for j in twins])
+    shares = _shares(rest, [*([fmpq(w) for w in turned[j].plus] for j in twins), *basis])
+    for number, share in enumerate(shares):
+        for j, u in zip(twins, share, strict=False):  # W_j h = relu(eta_j) - relu(-eta_j) - bias_j
+            coefficients[number][j] += u
+            biases[number] -= u * turned[j].bias
+        coefficients[number] += [-u for u in share[: len(twins)]] + share[len(twins) :]
+    added = [replace(turned[j].negated()) for j in twins]
+    active = [Row(tuple(int(w.p) for w in b), (0,) * len(b), 0, linear=True) for b in basis]
+    found = tuple((*c, b) for c, b in zip(coefficients, biases, strict=True))
+    return Settled(tuple(signs), (*turned, *added, *active), found, len(twins), len(active))
+
+
+def _twins(layer: Sequence[Row], rest: Matrix) -> list[int]:
+    """Neurons whose own weights lie in the span of what is left unexplained."""
+    found: list[int] = []
+    rank = _rank(rest)
+    for j, row in enumerate(layer):
+        own = [[fmpq(w) for w in row.plus]]
+        chosen = [[fmpq(w) for w in layer[i].plus] for i in found]
+        if rank and any(row.plus) and _rank([*rest, *own]) == rank and _rank([*chosen, *own]) > len(chosen):
+            found.append(j)
+    return found
+
+
+def _basis(rest: Matrix, first: Sequence[Sequence[int]]) -> Matrix:
+    """Primitive integer vectors that, with the first ones, span what is left."""
+    chosen: Matrix = [[fmpq(w) for w in row] for row in first]
+    start = len(chosen)
+    for row in rest:
+        if any(row) and _rank([*chosen, row]) > len(chosen):
+            chosen.append(list(primitive(row)))
+    return chosen[start:]
+
+
+def _rank(matrix: Matrix) -> int:
+    return int(fmpq_mat(matrix).rank()) if matrix and matrix[0] else 0
+
+
+def _shares(rest: Matrix, basis: Matrix) -> Matrix:
+    """The coordinates of every rest in the basis."""
+    if not basis:
+        return [[] for _ in rest]
+    columns = _pivots(basis)
+    square = fmpq_mat([[row[c] for c in columns] for row in basis])
+    wanted = fmpq_mat([[row[c] for c in columns] for row in rest])
+    shares: Matrix = (wanted * square.inv()).tolist()
+    return shares
