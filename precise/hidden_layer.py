@@ -75,7 +75,7 @@ class Outcome:
     calibration: Calibration
     witness: Point | None = None  # a point on the row's surface
     partial: PartialRow | None = None
-    determined: dict[int, bool] = field(default_factory=dict)  # unknowns of it that are known: other than 0?
+    acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
 
 
 @dataclass
@@ -237,7 +237,7 @@ class LayerSearch:
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
         self._since += 1
-        self.below.learn(outcome.determined)
+        self.below.learn(outcome.acting)
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
             self._count(outcome.end)
             if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
@@ -306,7 +306,7 @@ class Follower:
             self._probe.calibration,
             trail.witness,
             trail.partial,
-            trail.determined,
+            trail.acting,
         )
 
     @staticmethod

@@ -91,7 +91,7 @@ class Known:
         return found
 
     def patterns(self, points: Sequence[Point]) -> list[Pattern]:
-        """The side of every known neuron at every point; on a hyperplane it counts as negative, linear rows as positive."""
+        """The side of every known neuron at every point (on its hyperplane: negative; of a linear row: positive)."""
         if not self.layers:
             return [()] * len(points)
         by_layer = self.preactivations(points)

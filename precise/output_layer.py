@@ -78,7 +78,7 @@ def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
     for number, system in enumerate(systems, 1):
         answer = system.solve()
         if answer is None:
-            open_ones = system.unknowns - len(system.determined())
+            open_ones = system.open_unknowns()
             reason = f"output {number}: {open_ones} of {system.unknowns} coefficients are left open"
             return OutputResult((), redundant, reason)
         vectors.append(answer)

@@ -1,8 +1,9 @@
 """Rows of which a walk saw only a part, and how several walks on the same neuron's surface complete each other.
 
 A walk's equations hold on a scale of its own. Without it they are homogeneous equations for the row, and those of two
-walks on one neuron have a common solution; those of walks on different neurons have none, except 0, as soon as there
-are as many of them as unknowns. Every equation beyond that number is a chance of 2^-60 against a wrong match.
+walks on one neuron have a common solution for which no scale is 0. For walks on different neurons the equations are
+independent, up to directions that neither walk sees at all, as long as such a solution exists. Every dependent
+equation is a chance of 2^-60 against a wrong match.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from precise.row_system import PRIME
 
 Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
 
-REDUNDANT = 3  # equations beyond the number of unknowns before two walks are taken to belong to one neuron
+REDUNDANT = 3  # dependent equations before two walks are taken to belong to one neuron
 MOST = 256  # partial rows that are kept
 
 
@@ -28,6 +29,7 @@ class PartialRow:
     """What is known of one row; the unknowns are ordered as in the row's equations."""
 
     equations: Equations
+    leads: Equations  # linear forms that are not 0 at the row: they had another right-hand side than 0
     witness: Point  # a point on the neuron's surface
 
     def met_by(self, row: Sequence[int]) -> bool:
@@ -37,21 +39,23 @@ class PartialRow:
 
     def substituted(self, substitution: fmpz_mat) -> PartialRow:
         """The same in other unknowns: old = substitution @ new up to a common factor."""
-        table = fmpz_mat([list(e) for e in self.equations]) * substitution
-        return PartialRow(independent([[int(v) for v in row] for row in table.tolist()]), self.witness)
+        tables = [fmpz_mat([list(e) for e in block]) * substitution for block in (self.equations, self.leads)]
+        equations, leads = ([[int(v) for v in row] for row in table.tolist()] for table in tables)
+        return PartialRow(independent(equations), tuple(map(tuple, leads)), self.witness)
 
 
-def homogeneous(equations: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Equations (coefficients ..., right-hand side) on an unknown common scale, with the scale eliminated."""
+def partial_row(equations: Sequence[Sequence[int]], witness: Point) -> PartialRow | None:
+    """From independent equations (coefficients ..., right-hand side) on a scale of their own, which is eliminated."""
     pivot = next((n for n, row in enumerate(equations) if row[-1]), None)
     if pivot is None:
-        return [list(row[:-1]) for row in equations]
+        return None
     lead = equations[pivot]
-    found = []
-    for n, row in enumerate(equations):
-        if n != pivot:
-            found.append([v * lead[-1] - w * row[-1] for v, w in zip(row[:-1], lead[:-1], strict=True)])
-    return found
+    free = [
+        [v * lead[-1] - w * row[-1] for v, w in zip(row[:-1], lead[:-1], strict=True)]
+        for n, row in enumerate(equations)
+        if n != pivot
+    ]
+    return PartialRow(independent(free), (tuple(lead[:-1]),), witness) if free else None
 
 
 def independent(rows: Sequence[Sequence[int]]) -> Equations:
@@ -107,12 +111,16 @@ class PartialRows:
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
         total = len(a.equations) + len(b.equations)
-        if total < self.unknowns - 1 + REDUNDANT:
-            return None
         equations = independent([*a.equations, *b.equations])
-        if len(equations) > self.unknowns - 1 or total - len(equations) < REDUNDANT:
+        leads = (*a.leads, *b.leads)
+        if total - len(equations) < REDUNDANT or any(_implied(equations, lead) for lead in leads):
             return None
-        return PartialRow(equations, a.witness)
+        return PartialRow(equations, leads, a.witness)
+
+
+def _implied(equations: Equations, form: Sequence[int]) -> bool:
+    """Is a linear form 0 wherever the equations hold? (Modulo a prime.)"""
+    return int(nmod_mat(fmpz_mat([*map(list, equations), list(form)]), PRIME).rank()) == len(equations)
 
 
 def _solution(equations: Equations) -> tuple[int, ...]:

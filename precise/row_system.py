@@ -84,14 +84,16 @@ class RowSystem:
         """As many equations (coefficients ..., right-hand side), in integers, as are independent."""
         return self._kept
 
-    def determined(self) -> dict[int, bool]:
-        """The unknowns that the equations determine, and whether they are other than 0 (modulo the prime)."""
-        if self._reduced is None:
-            return {}
-        table = [[int(v) for v in row] for row in self._reduced.tolist()]
-        loose = [c for c in range(self.unknowns) if c not in set(self._pivots)]
-        pairs = zip(self._pivots, table, strict=True)
-        return {pivot: bool(row[-1]) for pivot, row in pairs if not any(row[c] for c in loose)}
+    def reduced(self) -> tuple[list[list[int]], list[int]]:
+        """The reduced row echelon form modulo PRIME, shape (rank, unknowns + 1), and its leading columns."""
+        table = [] if self._reduced is None else self._reduced.tolist()
+        return [[int(v) for v in row] for row in table], self._pivots
+
+    def open_unknowns(self) -> int:
+        """How many unknowns the equations do not determine (modulo the prime)."""
+        table, pivots = self.reduced()
+        loose = [c for c in range(self.unknowns) if c not in set(pivots)]
+        return len(loose) + sum(any(row[c] for c in loose) for row in table)
 
     def solve(self) -> list[fmpq] | None:
         """The unique solution, checked exactly against every equation; None if there is none or no unique one."""

@@ -17,9 +17,10 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.hyperplane import Vector
 from precise.local_map import Known, Row
-from precise.partial_rows import PartialRow, homogeneous, independent
+from precise.partial_rows import PartialRow, partial_row
 from precise.probe import Point
 from precise.row_system import RowSystem
+from precise.signs.partial import acting_sides
 from precise.walk import Bent, Crossed, Lost, Moved, Surface, Walker
 
 REDUNDANT = 3  # equations beyond full rank before a row is believed; each holds by chance once in 2^60
@@ -38,6 +39,7 @@ class Trail:
     end: str = ""  # why there is no row
     steps: int = 0
     descents: int = 0
+    acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act, see `acting_sides`
     witness: Point | None = None  # the last point on the surface, unless it belongs to a deeper layer
 
     @property
@@ -45,13 +47,7 @@ class Trail:
         """The equations gathered on the wanted layer's surface, when they are no whole row."""
         if self.row or self.witness is None or self.system is None or not self.system.consistent:
             return None
-        return PartialRow(independent(homogeneous(self.system.equations)), self.witness)
-
-    @property
-    def determined(self) -> dict[int, bool]:
-        """The unknowns that are known (and whether they are other than 0); those of a deeper surface count as well."""
-        believed = self.system and self.system.consistent and self.system.redundant >= REDUNDANT
-        return self.system.determined() if self.system and believed else {}
+        return partial_row(self.system.equations, self.witness)
 
 
 class RowSearch:
@@ -79,12 +75,18 @@ class RowSearch:
         trail = Trail()
         for _ in range(64):
             lower = self._gather(surface, trail)
+            trail.acting |= self._acting(trail.system)
             if lower is None:
                 return trail
             trail.descents += 1
             surface = lower
         trail.end = "descended too often"
         return trail
+
+    def _acting(self, system: RowSystem | None) -> frozenset[int]:
+        """A surface of any deeper layer tells the active sides as well as one of the wanted layer."""
+        believed = self.separate and system and system.consistent and system.redundant >= REDUNDANT
+        return acting_sides(system, self.features) if system and believed else frozenset()
 
     def _gather(self, surface: Surface, trail: Trail) -> Surface | None:
         """Walk on one surface; returns a lower one if it is met, else leaves the outcome in the trail."""

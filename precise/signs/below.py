@@ -7,7 +7,7 @@ neuron and a free linear part instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from random import Random
 
@@ -52,10 +52,10 @@ class LayerBelow:
         """Does a row have unknowns for both sides of every neuron?"""
         return self.signs is None and not self.free
 
-    def learn(self, determined: Mapping[int, bool]) -> None:
-        """Take in single unknowns that a walk has determined, and whether they are other than 0."""
+    def learn(self, acting: Set[int]) -> None:
+        """Take in sides that a walk has shown to act: unknowns (plus ..., minus ...) that are other than 0."""
         if self.separate:
-            self._evidence.add(determined)
+            self._evidence.add(acting)
 
     def decide(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
         """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them."""
@@ -65,7 +65,7 @@ class LayerBelow:
 
     def _by_sides(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
         for vector in vectors:
-            self._evidence.add({unknown: bool(v) for unknown, v in enumerate(vector[:-1])})
+            self._evidence.add({unknown for unknown, v in enumerate(vector[:-1]) if v})
         signs = self._evidence.signs()
         if Sign.UNSEEN in signs and not final:
             return None

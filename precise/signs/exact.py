@@ -7,7 +7,7 @@ Foerster et al., NeurIPS 2024, decide the same question by comparing magnitudes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from enum import Enum
 
 from precise.local_map import Row
@@ -33,9 +33,8 @@ class SignEvidence:
         self._plus: set[int] = set()
         self._minus: set[int] = set()
 
-    def add(self, determined: Mapping[int, bool]) -> None:
-        """Take in unknowns (plus from 0, minus from `neurons`) that are known, and whether they are other than 0."""
-        acting = {unknown for unknown, other in determined.items() if other}
+    def add(self, acting: Set[int]) -> None:
+        """Take in unknowns (plus from 0, minus from `neurons`) that are other than 0."""
         self._plus |= {u for u in acting if u < self.neurons}
         self._minus |= {u - self.neurons for u in acting if self.neurons <= u < 2 * self.neurons}
 
