@@ -27,23 +27,55 @@ def lower_bound(row: Vector, never_negative: Sequence[Vector]) -> fmpq | None:
         row: an affine function as (constant, coefficients ...).
         never_negative: others of the same length, known to be at least 0.
     """
-    support = _support(row, never_negative) if any(row[1:]) else []
-    chosen = [never_negative[number] for number in support]
+    return _bound(_Scaled(row), [_Scaled(other) for other in never_negative])
+
+
+def implied(rows: Sequence[Vector]) -> list[int]:
+    """The numbers, from 0, of rows that are never negative where the remaining ones are not, proved.
+
+    Rows are tried from the last to the first; the ones found are not used to prove others.
+
+    Args:
+        rows: affine functions as (constant, coefficients ...), all of one length.
+    """
+    kept, found = {number: _Scaled(row) for number, row in enumerate(rows)}, []
+    for number in reversed(range(len(rows))):
+        row = kept.pop(number)
+        low = _bound(row, list(kept.values()))
+        if low is not None and low >= 0:
+            found.append(number)
+        else:
+            kept[number] = row
+    return found[::-1]
+
+
+class _Scaled:
+    """A row, and in floats its coefficients and its constant, both divided by the largest entry."""
+
+    def __init__(self, row: Vector) -> None:
+        self.row = row
+        largest = max((abs(value) for value in row[1:]), default=fmpq(0)) or fmpq(1)
+        self.coefficients = np.array([to_float(value / largest) for value in row[1:]])
+        self.constant = to_float(min(max(row[0] / largest, fmpq(-(10**9))), fmpq(10**9)))
+
+
+def _bound(target: _Scaled, others: Sequence[_Scaled]) -> fmpq | None:
+    row = target.row
+    chosen = [others[number].row for number in _support(target, others)] if any(row[1:]) else []
     coefficients = _solved(row[1:], [other[1:] for other in chosen])
     if coefficients is None or any(value < 0 for value in coefficients):
         return None
     return row[0] - sum((v * other[0] for v, other in zip(coefficients, chosen, strict=True)), fmpq(0))
 
 
-def _support(row: Vector, others: Sequence[Vector]) -> list[int]:
+def _support(target: _Scaled, others: Sequence[_Scaled]) -> list[int]:
     """The others that the best combination in floats uses; none if there is no combination."""
     if not others:
         return []
-    columns = [_floats(other[1:], other[0]) for other in others]
     result = linprog(
-        [cost for _, cost in columns],
-        A_eq=np.column_stack([column for column, _ in columns]),
-        b_eq=_floats(row[1:], row[0])[0],
+        [other.constant for other in others],
+        A_eq=np.column_stack([other.coefficients for other in others]),
+        b_eq=target.coefficients,
         method="highs-ds",  # the simplex method: its support is independent
     )
     return [] if result.x is None else [int(number) for number in np.flatnonzero(result.x > NOISE)]
@@ -61,10 +93,3 @@ def _solved(target: Vector, columns: Sequence[Vector]) -> list[fmpq] | None:
             return None
         solution[pivot] = reduced[row, width]
     return solution
-
-
-def _floats(vector: Vector, constant: fmpq) -> tuple[np.ndarray, float]:
-    """The vector and the constant, both divided by the vector's largest entry."""
-    largest = max(abs(value) for value in vector) or fmpq(1)
-    cost = min(max(constant / largest, fmpq(-(10**9))), fmpq(10**9))
-    return np.array([to_float(value / largest) for value in vector]), to_float(cost)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from precise.cli import application, run
 from verify.commands.equal import equal
+from verify.commands.region import region
 
 # Add a verb here. It imports what it computes with inside its function, so that --help stays quick.
-VERBS: tuple[Callable[..., None], ...] = (equal,)
+VERBS: tuple[Callable[..., None], ...] = (equal, region)
 
 SUMMARY = (
     "Proof that two ReLU networks are the same function, or an input on which they are not.\n\n"

@@ -7,6 +7,8 @@ from enum import Enum
 
 from flint import fmpq
 
+from precise.arithmetic import to_text
+
 
 class Outcome(Enum):
     """The four outcomes; the value is the word that reports and JSON use."""
@@ -30,6 +32,14 @@ class Witness:
     first: tuple[fmpq, ...]  # the first network's outputs at the point, shape (outputs,)
     second: tuple[fmpq, ...]  # the second network's outputs at the point
 
+    def to_json(self) -> dict[str, list[str]]:
+        """Point and outputs as text, exactly."""
+        return {
+            "point": [to_text(value) for value in self.point],
+            "first": [to_text(value) for value in self.first],
+            "second": [to_text(value) for value in self.second],
+        }
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -45,6 +55,17 @@ class Verdict:
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.DIFFERENT) != (self.witness is not None):
             raise ValueError("a witness belongs to the outcome 'different' and to no other")
+
+    def to_json(self) -> dict[str, object]:
+        """The verdict for programs; the key "witness" is there exactly when the verdict is "different"."""
+        found: dict[str, object] = {
+            "verdict": self.outcome.value,
+            "domain": self.domain,
+            "claim": self.claim,
+            "reason": self.reason,
+            "details": self.details,
+        }
+        return found if self.witness is None else found | {"witness": self.witness.to_json()}
 
     def __bool__(self) -> bool:
         raise TypeError("a verdict has four outcomes and no truth value: compare verdict.outcome")

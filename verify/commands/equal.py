@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from precise.formats import load_network
+from precise.formats.atomic_file import other_file
+from verify.commands.output import described, show, working, write_report
+from verify.errors import InputError
+from verify.verdict import Verdict, Witness
+
+SHOWN = 6  # coordinates of a witness that are printed
 
 
 def equal(
     first: Annotated[Path, typer.Argument(help="A network, say the original.")],
     second: Annotated[Path, typer.Argument(help="Another one, say the recovered.")],
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds for the search of an input on which they differ.")
+    ] = 60.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the verdict to FILE as JSON, exactly.")
+    ] = None,
 ) -> None:
-    """Prove that two networks are the same function on all of R^n, or show an input where they differ."""
+    """Prove that two networks are the same function on all of R^n, or show an input where they differ.
+
+    Exit status 0: proved equal; 1: different, with an input that shows it; 3: neither.
+    """
     from verify.structural import prove_equal
 
-    verdict = prove_equal(load_network(first), load_network(second))
-    print(f"{verdict.outcome.value} on {verdict.domain}: {verdict.reason}")
+    if json_file is not None:
+        other_file(json_file, first, second)
+    networks = load_network(first), load_network(second)
+    started = time.monotonic()
+    with working() as progress:
+        try:
+            verdict = prove_equal(*networks, timeout=timeout, progress=progress)
+        except InputError as error:
+            raise InputError(f"{first} and {second}: {error}") from error
+    report = {
+        "command": "verify equal",
+        "first": described(first, networks[0]),
+        "second": described(second, networks[1]),
+        **verdict.to_json(),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    write_report(json_file, report)
+    show(text(verdict))
     raise typer.Exit(verdict.outcome.exit_status)
+
+
+def text(verdict: Verdict) -> str:
+    """The verdict for a person."""
+    lines = [f"{verdict.outcome.value} on {verdict.domain}: {verdict.reason}"]
+    if verdict.witness is not None:
+        lines += _witness(verdict.witness)
+    return "\n".join(lines)
+
+
+def _witness(witness: Witness) -> list[str]:
+    from verify.symbolic import about
+
+    places = [number for number, value in enumerate(witness.point, 1) if value]
+    shown = [f"x{number} = {about(witness.point[number - 1])}" for number in places[:SHOWN]]
+    more = len(places) - len(shown)
+    rest = f"{more} more" if more else "all others 0" if len(places) < len(witness.point) else ""
+    differing = [n for n, (a, b) in enumerate(zip(witness.first, witness.second, strict=True)) if a != b]
+    output = differing[0]
+    a, b = witness.first[output], witness.second[output]
+    name = f"output {output + 1}" if len(witness.first) > 1 else "output"
+    return [
+        f"input    {', '.join([*shown, rest]) if rest else ', '.join(shown)}",
+        f"{name}   {about(a)} and {about(b)}, a difference of {about(b - a)}",
+    ]

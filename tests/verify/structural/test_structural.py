@@ -13,12 +13,12 @@ from precise.formats import load_network
 from precise.random_networks import random_network
 from precise.symmetry import canonical_form
 from tests.precise.rewritings import evaluate, rewritten, small_network
-from tests.verify.brute_force import differ
+from tests.verify.structural.brute_force import differ
 from verify.smt import find_difference
 from verify.structural import SMALL, prove_equal
 from verify.verdict import Outcome
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
 SEEDS = st.integers(0, 2**32 - 1)
 TINY = st.sampled_from([(1, 2, 1), (1, 2, 2, 1), (2, 2, 1), (2, 2, 2, 2), (2, 3, 1)])
 
