@@ -14,9 +14,23 @@ DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make
 
 def random_line(known: Known, generator: np.random.Generator) -> tuple[Line, int, int]:
     """A line with its first and last parameter, through two random points and half their distance beyond."""
-    centred = bool(known.layers) and len(known.layers) > 1 and generator.random() < 0.75
-    ends = _preactivation_points(known, generator) if centred else _input_points(known.inputs, generator)
+    ends = _random_points(known, generator, 2)
     return _through(to_point(ends[0]), ends[1] - ends[0], 0.5)
+
+
+def random_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+    """Points drawn as for `random_line`, 64 at a time on one scale, shape (count, inputs)."""
+    return np.concatenate([_random_points(known, generator, 64) for _ in range(-(-count // 64))])
+
+
+def _random_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+    flips = len(known.layers) > 1 and any(not row.linear and any(row.plus) for row in known.layers[0])
+    centred = flips and generator.random() < 0.75
+    if centred:
+        return _preactivation_points(known, generator, count)
+    scale = 2.0 ** generator.uniform(-2, 5)
+    points: Vector = scale * generator.standard_normal((count, known.inputs))
+    return points
 
 
 def line_between(start: Point, end: Point) -> tuple[Line, int, int]:
@@ -39,18 +53,14 @@ def to_point(vector: Vector) -> Point:
     return [int(c) for c in vector * 2.0**FRACTION_BITS]
 
 
-def _input_points(inputs: int, generator: np.random.Generator) -> tuple[Vector, Vector]:
-    scale = 2.0 ** generator.uniform(-2, 5)
-    return scale * generator.standard_normal(inputs), scale * generator.standard_normal(inputs)
-
-
-def _preactivation_points(known: Known, generator: np.random.Generator) -> tuple[Vector, Vector]:
+def _preactivation_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
-    weights = np.array([[float(v) for v in row.plus] for row in known.layers[0] if not row.linear])
-    biases = np.array([float(row.bias) for row in known.layers[0] if not row.linear])
+    rows = [row for row in known.layers[0] if not row.linear and any(row.plus)]
+    weights = np.array([[float(v) for v in row.plus] for row in rows])
+    biases = np.array([float(row.bias) for row in rows])
     lengths = np.linalg.norm(weights, axis=1)
     weights, biases = weights / lengths[:, None], biases / lengths
     scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
-    wanted = scale * generator.standard_normal((2, len(biases))) - biases
-    points = np.linalg.lstsq(weights, wanted.T, rcond=None)[0].T
-    return points[0], points[1]
+    wanted = scale * generator.standard_normal((count, len(biases))) - biases
+    points: Vector = np.linalg.lstsq(weights, wanted.T, rcond=None)[0].T
+    return points

@@ -26,6 +26,8 @@ from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.workers import following
 
+SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
+
 Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
@@ -112,7 +114,7 @@ class _Run:
         self.patience = patience
         self.progress = progress
         self.random = Random(seed)
-        size = min(widths[0], widths[1])
+        size = min(widths[0], max(widths[1], SMALLEST_SLICE))
         coordinates = sorted(self.random.sample(range(widths[0]), size))
         self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(widths[-1])])
         self.known = Known(size)

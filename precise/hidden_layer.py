@@ -7,7 +7,7 @@ number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
@@ -20,14 +20,16 @@ from precise.arithmetic import primitive
 from precise.confirm import confirm
 from precise.critical_points import CriticalPoint, Line, critical_points
 from precise.local_map import Known, Row
-from precise.partial_rows import PartialRow, PartialRows
+from precise.partial_rows import Equations, PartialRow, PartialRows
 from precise.probe import Calibration, Point, Probe
+from precise.reach import Meeting, Reach, seen_part, unseen
 from precise.signatures import RowSearch, Trail
 from precise.signs.below import LayerBelow
 from precise.surprise import Surprises
 from precise.walk import Walker
 
 ROUND = 8  # candidates followed before their outcomes are merged
+MOST_UNSEEN = 6  # coefficients that are searched for one by one
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
@@ -51,14 +53,25 @@ class Assembled:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """A partial row whose open coefficients belong to neurons that no walk saw on."""
+
+    partial: PartialRow
+    absent: tuple[int, ...]
+
+
+Candidate = CriticalPoint | Assembled | Unfinished
+
+
+@dataclass(frozen=True)
 class Task:
-    """One candidate to follow, or one row to confirm, with all that a worker needs."""
+    """One candidate to follow, or one row to confirm or to finish, with all that a worker needs."""
 
     version: int  # of the known part
     known: tuple[tuple[Row, ...], ...]
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
-    candidate: CriticalPoint | Assembled
+    candidate: Candidate
     seed: int
     calibration: Calibration
 
@@ -138,6 +151,7 @@ class LayerSearch:
         self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)))
         known.layers.append(self.result.rows)
         self._partial = PartialRows(self._unknowns)
+        self._attempted: set[Equations] = set()
 
     def run(self) -> LayerResult:
         """Search until all rows are known or patience ends.
@@ -201,17 +215,36 @@ class LayerSearch:
         before = self._version
         self._followed(batch)
         self._decide(final=False)
-        while True:
-            whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
-            whole = [entry for entry in whole if self._new(entry.row)]
-            if not whole:
-                break
-            self._followed(whole)
+        while further := self._further():
+            self._followed(further)
             self._decide(final=False)
         self.result.seconds_rows += perf_counter() - start
         return self._version > before
 
-    def _followed(self, candidates: Sequence[CriticalPoint | Assembled]) -> None:
+    def _further(self) -> list[Candidate]:
+        """What the walks so far suggest, while neurons are missing."""
+        return [] if len(self.result.rows) >= self._width else [*self._assembled(), *self._unfinished()]
+
+    def _assembled(self) -> list[Assembled]:
+        whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
+        return [entry for entry in whole if self._new(entry.row)]
+
+    def _unfinished(self) -> list[Unfinished]:
+        """Partial rows that lack a few neurons' coefficients only, each tried once."""
+        if self.below.separate or len(self._known.layers) == 1:
+            return []
+        found = []
+        for partial in self._partial.rows:
+            absent = unseen(partial, self._features) if partial.equations not in self._attempted else None
+            if absent is not None and len(absent) <= MOST_UNSEEN and not self._linear(absent):
+                self._attempted.add(partial.equations)
+                found.append(Unfinished(partial, tuple(absent)))
+        return found
+
+    def _linear(self, features: Sequence[int]) -> bool:
+        return any(self._known.layers[-2][j].linear for j in features)
+
+    def _followed(self, candidates: Sequence[Candidate]) -> None:
         known = tuple(tuple(rows) for rows in self._known.layers)
         separate, calibration = self.below.separate, self._probe.calibration
         tasks = [
@@ -313,6 +346,8 @@ class Follower:
     def _trail(walker: Walker, task: Task, random: Random) -> Trail:
         if isinstance(task.candidate, Assembled):
             return Trail(row=task.candidate.row, witness=task.candidate.witness)
+        if isinstance(task.candidate, Unfinished):
+            return _finished(walker, task.candidate, random)
         surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
         if surface is None:
             return Trail(end="the critical point was not confirmed")
@@ -336,3 +371,29 @@ class Follower:
         generator = np.random.default_rng(random.getrandbits(64))
         seen = confirm(walker, trail.row, trail.witness, CONFIRMATIONS, generator)
         return seen.present > len(seen.absent)
+
+
+def _finished(walker: Walker, wanted: Unfinished, random: Random) -> Trail:
+    """Search for the open coefficients one after the other; each one found may bring others within reach."""
+    generator = np.random.default_rng(random.getrandbits(64))
+    features = len(walker.known.layers[-2])
+    absent, witness = list(wanted.absent), wanted.partial.witness
+    row = seen_part(wanted.partial, absent, features)
+    while absent:
+        met = next((m for m in _meetings(walker, row, absent, generator) if m[1].row is not None), None)
+        if met is None:
+            return Trail(end="an unseen neuron was not met")
+        neuron, meeting = met
+        assert meeting.row is not None
+        assert meeting.witness is not None
+        row, witness = meeting.row, meeting.witness
+        absent.remove(neuron)
+    return Trail(row=row, witness=witness)
+
+
+def _meetings(
+    walker: Walker, row: Row, absent: Sequence[int], generator: np.random.Generator
+) -> Iterator[tuple[int, Meeting]]:
+    reach = Reach(walker, row, absent, generator)
+    for neuron in absent:
+        yield neuron, reach.meet(neuron)

@@ -92,7 +92,7 @@ class PartialRows:
         """(row, witness) of every partial row that became whole; these are no longer kept."""
         whole = [row for row in self.rows if len(row.equations) == self.unknowns - 1]
         self.rows = [row for row in self.rows if len(row.equations) < self.unknowns - 1]
-        return [(_solution(row.equations), row.witness) for row in whole]
+        return [(solution(row.equations), row.witness) for row in whole]
 
     def drop(self, row: Sequence[int]) -> None:
         """Forget what belongs to a neuron whose row is known."""
@@ -123,7 +123,7 @@ def _implied(equations: Equations, form: Sequence[int]) -> bool:
     return int(nmod_mat(fmpz_mat([*map(list, equations), list(form)]), PRIME).rank()) == len(equations)
 
 
-def _solution(equations: Equations) -> tuple[int, ...]:
+def solution(equations: Equations) -> tuple[int, ...]:
     """The vector that all equations send to 0, as integers without a common factor."""
     reduced, rank = fmpq_mat(fmpz_mat([list(e) for e in equations])).rref()
     table = reduced.tolist()[: int(rank)]

@@ -27,7 +27,7 @@ REDUNDANT = 3  # equations beyond full rank before a row is believed; each holds
 FARTHEST = (2.0**-1, 2.0**9)  # how far a step goes where no known neuron is met, drawn between these
 LOST_STEPS = 30  # steps in a row that lead nowhere before a surface is given up
 WANDER_STEPS = 4  # steps on a surface known to be deeper, in the hope of a bend at an unknown neuron
-STALLED_STEPS = 60  # steps in a row without a new equation before a partial row is returned
+STALLED_STEPS = 30  # steps in a row without a new equation before a partial row is returned
 
 
 @dataclass

@@ -85,7 +85,8 @@ class LayerBelow:
             return None
         self._set(settled.signs, settled.layer)
         self.twins, self.always_active = settled.twins, settled.always_active
-        return Decision([list(row) for row in settled.rows], _substitution(layer, settled))
+        features = len(vectors[0]) - 1 - self._count
+        return Decision([list(row) for row in settled.rows], _substitution(layer, settled, features))
 
     def _set(self, signs: Sequence[Sign], layer: Sequence[Row]) -> None:
         self.signs = list(signs)
@@ -98,12 +99,12 @@ def _dependent(layer: Sequence[Row]) -> bool:
     return not layer or int(nmod_mat(fmpz_mat([list(row.plus) for row in layer]), PRIME).rank()) < len(layer)
 
 
-def _substitution(layer: Sequence[Row], settled: Settled) -> list[Vector]:
+def _substitution(layer: Sequence[Row], settled: Settled, features: int) -> list[Vector]:
     """Without further neurons: linear = - sum over negative j of v_j W_j, bias = new bias - the same of biases."""
     count = len(layer)
     turned = [sign is Sign.NEGATIVE for sign in settled.signs]
     table = [[fmpq(int(i == j)) for j in range(count + 1)] for i in range(count)]
-    for p in range(len(layer[0].plus)):
+    for p in range(features):
         table.append([*(fmpq(-row.plus[p] if on else 0) for row, on in zip(layer, turned, strict=True)), fmpq(0)])
     biases = [fmpq(-row.bias if on else 0) for row, on in zip(layer, turned, strict=True)]
     return [*table, [*biases, fmpq(1)]]
