@@ -1,0 +1,87 @@
+"""Certificates as the engine writes them, and their files; `verify.checker` reads them on its own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from precise.arithmetic import to_text
+from precise.formats.atomic_file import write_whole
+from precise.network import Network
+from verify.checker.check import FORMAT, VERSION, Proved
+from verify.checker.encoding import seal
+from verify.checker.joint import Pair
+from verify.claim import Claim
+from verify.domain import Domain
+from verify.errors import InputError
+
+LARGEST_FILE = 1 << 30  # bytes, uncompressed; more is no certificate that this machine could check
+
+Certificate = dict[str, Any]
+
+
+def assemble(
+    first: Network,
+    second: Network,
+    domain: Domain,
+    claim: Claim,
+    pairs: Sequence[Sequence[Pair]],
+    mantissa: int | None,
+    tighten: Sequence[Mapping[str, object]],
+    trees: Sequence[Sequence[Mapping[str, object]]],
+) -> Certificate:
+    """A certificate without the bounds that it proves: `sealed` adds them."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "networks": [first.sha256, second.sha256],
+        "domain": domain.to_json(),
+        "claim": claim.to_json(),
+        "pairs": [[[i, j, to_text(factor)] for i, j, factor in layer] for layer in pairs],
+        "mantissa": mantissa,
+        "tighten": list(tighten),
+        "trees": list(trees),
+    }
+
+
+def sealed(certificate: Certificate, claim: Claim, proved: Proved) -> Certificate:
+    """The certificate with its claim, the bounds it proves and its seal."""
+    bounds = [None if bound is None else to_text(bound) for bound in proved.bounds]
+    whole = certificate | {"claim": claim.to_json(), "bounds": bounds}
+    return whole | {"seal": seal(whole)}
+
+
+def write_certificate(path: str | Path, certificate: Certificate) -> None:
+    """Write a certificate as JSON, compressed if the name ends in .gz.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    data = json.dumps(certificate, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    write_whole(path, gzip.compress(data, mtime=0) if str(path).endswith(".gz") else data)
+
+
+def read_certificate(path: str | Path) -> Certificate:
+    """Read a certificate; whether it proves anything is for the checker to say.
+
+    Raises:
+        InputError: the file is missing, too large, or no JSON object.
+    """
+    try:
+        with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a certificate that can be read: {reason}") from error
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{path}: expected a certificate of at most {LARGEST_FILE} bytes")
+    try:
+        certificate = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected a certificate in JSON: {error!s:.80}") from error
+    if not isinstance(certificate, dict):
+        raise InputError(f"{path}: expected a certificate, a JSON object")
+    return certificate

@@ -1,0 +1,115 @@
+"""One block (a neuron of f and its partner in g): its domain, and maxima over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flint import fmpq
+
+from verify.checker.encoding import rounded
+from verify.checker.joint import ONE, ZERO
+
+BITS = 64  # domains are rounded outwards to mantissas of so many bits, to keep the numbers short
+KINDS = ("z", "d", "g")  # f's value, the difference, g's value (z + d)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The domain of a block: z in [zl, zu], d in [dl, du], g = z + d in [gl, gu]."""
+
+    zl: fmpq
+    zu: fmpq
+    dl: fmpq
+    du: fmpq
+    gl: fmpq
+    gu: fmpq
+
+    @classmethod
+    def of(cls, zl: fmpq, zu: fmpq, dl: fmpq, du: fmpq) -> Block:
+        """The block with these ranges, rounded outwards."""
+        zl, zu, dl, du = below(zl), above(zu), below(dl), above(du)
+        return cls(zl, zu, dl, du, zl + dl, zu + du)
+
+    def meet(self, other: Block) -> Block:
+        """The part in both."""
+        lows = [max(getattr(self, k + "l"), getattr(other, k + "l")) for k in KINDS]
+        highs = [min(getattr(self, k + "u"), getattr(other, k + "u")) for k in KINDS]
+        return Block(lows[0], highs[0], lows[1], highs[1], lows[2], highs[2])._closed()
+
+    def bounded(self, kind: str, side: str, bound: fmpq) -> Block:
+        """The part where one of z, d, g is at least (side "lower") or at most (side "upper") the bound."""
+        if side == "lower":
+            fresh = {kind + "l": max(getattr(self, kind + "l"), below(bound))}
+        else:
+            fresh = {kind + "u": min(getattr(self, kind + "u"), above(bound))}
+        return replace(self, **fresh)._closed()
+
+    def _closed(self) -> Block:
+        return replace(self, gl=max(self.gl, self.zl + self.dl), gu=min(self.gu, self.zu + self.du))
+
+    @cached_property
+    def vertices(self) -> list[tuple[fmpq, fmpq, fmpq, fmpq]]:
+        """All (z, d, h, e) where a function that is affine in z, d, h, e can be greatest; none: no input.
+
+        h and e are affine between the lines z = 0 and g = 0, so these cut the domain into convex polygons.
+        """
+        lines_z = {v for v in (self.zl, self.zu, ZERO) if self.zl <= v <= self.zu}
+        lines_d = {v for v in (self.dl, self.du) if self.dl <= v <= self.du}
+        lines_g = {v for v in (self.gl, self.gu, ZERO) if self.gl <= v <= self.gu}
+        points = {(z, d) for z in lines_z for d in lines_d}
+        points |= {(z, g - z) for z in lines_z for g in lines_g} | {(g - d, d) for d in lines_d for g in lines_g}
+        return [
+            (z, d, max(z, ZERO), max(z + d, ZERO) - max(z, ZERO))
+            for z, d in points
+            if self.zl <= z <= self.zu and self.dl <= d <= self.du and self.gl <= z + d <= self.gu
+        ]
+
+    @cached_property
+    def states(self) -> tuple[fmpq, fmpq, fmpq, fmpq] | None:
+        """The least and the greatest h, the least and the greatest e; None: no input."""
+        if not self.vertices:
+            return None
+        hs, es = [v[2] for v in self.vertices], [v[3] for v in self.vertices]
+        return min(hs), max(hs), min(es), max(es)
+
+    @cached_property
+    def active(self) -> tuple[fmpq, fmpq] | None:
+        """1 or 0: whether f's and g's neuron are active on the whole domain; None: one of them is undecided."""
+        if (self.zl < 0 < self.zu) or (self.gl < 0 < self.gu):
+            return None
+        return (ONE if self.zl >= 0 else ZERO), (ONE if self.gl >= 0 else ZERO)
+
+    def support(self, h: fmpq, e: fmpq, z: fmpq, d: fmpq) -> fmpq | None:
+        """The maximum over the block of h times its h + e times its e - z times its z - d times its d."""
+        if self.active is not None and (z, d) == self.slopes(h, e):
+            return ZERO if self.vertices else None  # the function is 0 on the whole domain
+        return max((h * v[2] + e * v[3] - z * v[0] - d * v[1] for v in self.vertices), default=None)
+
+    def slopes(self, h: fmpq, e: fmpq) -> tuple[fmpq, fmpq]:
+        """The rule: multipliers of (z, d) for coefficients of (h, e), slopes of planes above the block."""
+        if self.active is not None:  # h = z or 0, and h + e = z + d or 0
+            first, second = self.active
+            return h * first + e * (second - first), e * second
+        if self.zl >= 0 or self.zu <= 0:
+            z = h if self.zl >= 0 else ZERO
+        elif h > 0:
+            z = h * self.zu / (self.zu - self.zl)
+        else:
+            z = h if self.zu > -self.zl else ZERO
+        if self.zu <= 0 and self.gu > 0 > self.gl and e > 0:  # here e = max(0, g)
+            slope = e * self.gu / (self.gu - self.gl)
+            return z + slope, slope
+        if self.dl >= 0 or self.du <= 0:
+            return z, (e if (self.dl >= 0) == (e > 0) else ZERO)
+        return z, e * (self.du if e > 0 else -self.dl) / (self.du - self.dl)
+
+
+def below(value: fmpq) -> fmpq:
+    """The value, rounded down."""
+    return rounded(value, BITS)
+
+
+def above(value: fmpq) -> fmpq:
+    """The value, rounded up."""
+    return -rounded(-value, BITS)

@@ -1,0 +1,181 @@
+"""Checking a certificate: its claim, its trees, its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flint import fmpq
+
+from verify.checker.encoding import Json, fingerprint, number, numbers, seal
+from verify.checker.joint import ONE, ZERO, NetworkLike, Row, joint
+from verify.checker.weak_duality import Bounds, Part
+
+FORMAT, VERSION = "precise-verify certificate", 1
+LONGEST_MANTISSA = 10_000  # bits; a certificate that asks for more wants memory, not precision
+MALFORMED = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ZeroDivisionError,
+    OverflowError,
+    RecursionError,
+)
+
+
+class Refused(Exception):
+    """A certificate is malformed, damaged, of other networks, or short of its claim; the message says it."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What has to be bounded for a claim: row . outputs <= threshold where every side condition holds."""
+
+    row: Row  # over (f's outputs, differences)
+    sides: list[tuple[Row, fmpq]]  # side . outputs >= margin
+    threshold: fmpq
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What the trees of a certificate prove."""
+
+    bounds: tuple[fmpq | None, ...]  # per target, an upper bound of its row; None: there is no input
+    thresholds: tuple[fmpq, ...]  # what the claim needs the bounds to be at most
+    leaves: int  # of all trees
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim is proved."""
+        return all(b is None or b <= t for b, t in zip(self.bounds, self.thresholds, strict=True))
+
+
+def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+    """Check a certificate against two networks, from nothing but them and it.
+
+    Raises:
+        Refused: it does not prove its claim about these networks.
+    """
+    try:
+        if certificate["seal"] != seal(certificate):
+            raise Refused("the certificate is damaged: its seal does not fit its contents")
+        claimed = [None if b is None else number(b) for b in certificate["bounds"]]
+    except MALFORMED as error:
+        raise Refused(f"the certificate is malformed: {error!r:.120}") from error
+    proved = evaluate(certificate, first, second)
+    if not proved.holds:
+        raise Refused("the certificate falls short of its claim")
+    if tuple(claimed) != proved.bounds:
+        raise Refused("the certificate proves other bounds than it states")
+    return proved
+
+
+def evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+    """The bounds that a certificate's trees prove, whatever it states.
+
+    Raises:
+        Refused: it is malformed or belongs to other networks.
+    """
+    try:
+        if (certificate["format"], certificate["version"]) != (FORMAT, VERSION):
+            raise Refused("this is no certificate of a version that this checker reads")
+        if list(certificate["networks"]) != [fingerprint(first), fingerprint(second)]:
+            raise Refused("the certificate belongs to other networks: their hashes differ")
+        return _evaluate(certificate, first, second)
+    except MALFORMED as error:
+        raise Refused(f"the certificate is malformed: {error!r:.120}") from error
+
+
+def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+    pairs = [[(int(i), int(j), number(s)) for i, j, s in layer] for layer in certificate["pairs"]]
+    mantissa = certificate["mantissa"]
+    if mantissa is not None and not 1 <= mantissa <= LONGEST_MANTISSA:
+        raise Refused(f"a mantissa of {mantissa!r:.20} bits is none")
+    bounds = Bounds(joint(first, second, pairs), certificate["domain"], mantissa)
+    wanted = targets(certificate["claim"], len(first.layers[-1].biases))
+    root = bounds.root
+    for entry in certificate["tighten"]:
+        root = bounds.tightened(root, entry)
+    found = [walk(bounds, root, tree, t) for tree, t in zip(certificate["trees"], wanted, strict=True)]
+    return Proved(tuple(b for b, _ in found), tuple(t.threshold for t in wanted), sum(n for _, n in found))
+
+
+def targets(claim: Json, outputs: int) -> list[Target]:
+    """What has to be bounded for a claim, in the order of the certificate's trees.
+
+    Raises:
+        ValueError: the claim is malformed.
+    """
+    if claim["property"] == "within":
+        epsilon = numbers(claim["epsilon"])
+        if len(epsilon) != outputs:
+            raise ValueError("the claim has another number of outputs than the networks")
+        signed = [(o, sign) for o in range(outputs) for sign in (ONE, -ONE)]
+        return [Target(_row(2 * outputs, {outputs + o: sign}), [], epsilon[o]) for o, sign in signed]
+    if claim["property"] == "top1":
+        margin = number(claim["margin"])
+        if margin < 0:
+            raise ValueError("the margin is negative")
+        return [_stays_behind(outputs, i, j, margin) for i in range(outputs) for j in range(outputs) if i != j]
+    raise ValueError(f"the claim has an unknown property {claim['property']!r:.40}")
+
+
+def _stays_behind(outputs: int, i: int, j: int, margin: fmpq) -> Target:
+    """Where f puts i ahead of all others by the margin, g_j - g_i <= 0."""
+    row = _row(2 * outputs, {j: ONE, i: -ONE, outputs + j: ONE, outputs + i: -ONE})
+    others = [k for k in range(outputs) if k != i]
+    return Target(row, [(_row(2 * outputs, {i: ONE, k: -ONE}), margin) for k in others], ZERO)
+
+
+def walk(bounds: Bounds, root: Part, tree: Sequence[Json], target: Target) -> tuple[fmpq | None, int]:
+    """The bound that a tree proves for a target (None: no input), and the number of its leaves."""
+    worst: fmpq | None = None
+    leaves, stack = 0, [(root, 0)]
+    seen: set[int] = set()
+    while stack:
+        part, index = stack.pop()
+        if index in seen or index < 0:
+            raise ValueError("the tree is none: a node is reached twice")
+        node = tree[index]
+        seen.add(index)
+        for entry in node.get("tighten", ()):
+            part = bounds.tightened(part, entry)
+        if "split" in node:
+            stack += zip(bounds.split(part, node["split"]), node["children"], strict=True)
+            continue
+        leaves += 1
+        bound = leaf(bounds, part, node["leaf"], target)
+        if bound is not None and (worst is None or bound > worst):
+            worst = bound
+    if len(seen) != len(tree):
+        raise ValueError("a tree has nodes that cannot be reached")
+    return worst, leaves
+
+
+def leaf(bounds: Bounds, part: Part, proof: Json, target: Target) -> fmpq | None:
+    """The bound that a leaf proves for a target on its part; None: it proves that there is no input."""
+    multipliers = numbers(proof["side"]) if "side" in proof else [ZERO] * len(target.sides)
+    row = [ZERO] * len(target.row) if proof.get("empty") else list(target.row)
+    constant = ZERO
+    for multiplier, (side, margin) in zip(multipliers, target.sides, strict=True):
+        if multiplier < 0:
+            raise ValueError("a multiplier of a side condition is negative")
+        row = [v + multiplier * w for v, w in zip(row, side)]
+        constant -= multiplier * margin
+    duals: Sequence[Any] | None = [proof["duals"]] if "duals" in proof else None
+    facets = numbers(proof["facets"]) if "facets" in proof else bounds.no_facets
+    (bound,) = bounds.suprema(part, len(bounds.layers) - 1, [row], duals, [facets])
+    if bound is None:
+        return None
+    if proof.get("empty"):
+        if bound + constant >= 0:
+            raise ValueError("a leaf that is said to hold no input may hold one")
+        return None
+    return bound + constant
+
+
+def _row(width: int, entries: Mapping[int, fmpq]) -> Row:
+    return [entries.get(i, ZERO) for i in range(width)]

@@ -1,0 +1,109 @@
+"""What is claimed of two networks f and g on a domain, and the exact test of a counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import mpmath
+from flint import fmpq
+
+from precise.arithmetic import RationalLike, rational, to_mpf, to_text
+from precise.network import Network
+from verify.domain import Domain
+from verify.errors import InputError
+from verify.verdict import Witness
+
+
+@dataclass(frozen=True)
+class Within:
+    """|g - f| <= epsilon in every output; epsilon 0 is equality on the domain."""
+
+    epsilon: tuple[fmpq, ...]  # shape (outputs,)
+
+    def refuted_by(self, first: Sequence[fmpq], second: Sequence[fmpq]) -> bool:
+        """Whether these outputs of f and g break the claim, exactly."""
+        return any(abs(b - a) > e for a, b, e in zip(first, second, self.epsilon, strict=True))
+
+    def describe(self) -> str:
+        """The claim in a formula."""
+        if not any(self.epsilon):
+            return "f(x) = g(x)"
+        if len(set(self.epsilon)) == 1:
+            return f"|g(x) - f(x)| <= {short(self.epsilon[0])}"
+        return f"|g(x) - f(x)| <= ({', '.join(map(short, self.epsilon))})"
+
+    def to_json(self) -> dict[str, object]:
+        """The claim as certificates write it."""
+        return {"property": "within", "epsilon": [to_text(e) for e in self.epsilon]}
+
+
+@dataclass(frozen=True)
+class SameTop1:
+    """Where f puts one output ahead of all others, by at least the margin, g puts none ahead of that one.
+
+    With margin 0 f's lead must be positive: on a tie f has no class to agree on. A tie in g that includes f's
+    class counts as agreement. Margins are differences of logits; see `logit_margin` for probabilities.
+    """
+
+    margin: fmpq  # at least 0
+
+    def refuted_by(self, first: Sequence[fmpq], second: Sequence[fmpq]) -> bool:
+        """Whether these outputs of f and g break the claim, exactly."""
+        leader = max(range(len(first)), key=lambda i: first[i])
+        lead = min((first[leader] - v for i, v in enumerate(first) if i != leader), default=fmpq(0))
+        return lead > 0 and lead >= self.margin and any(v > second[leader] for v in second)
+
+    def describe(self) -> str:
+        """The claim in words."""
+        if self.margin == 0:
+            return "f and g have the same top class"
+        return f"f and g have the same top class where f leads by {short(self.margin)}"
+
+    def to_json(self) -> dict[str, object]:
+        """The claim as certificates write it."""
+        return {"property": "top1", "margin": to_text(self.margin)}
+
+
+Claim: TypeAlias = Within | SameTop1
+
+
+def within(epsilon: RationalLike, outputs: int) -> Within:
+    """|g - f| <= epsilon in the maximum norm.
+
+    Raises:
+        InputError: epsilon is negative or no finite number.
+    """
+    exact = rational(epsilon)
+    if exact < 0:
+        raise InputError(f"expected an epsilon of at least 0, not {exact}")
+    return Within((exact,) * outputs)
+
+
+def same_top1(outputs: int, margin: RationalLike = 0) -> SameTop1:
+    """The top class agrees wherever f leads by the margin (a difference of logits).
+
+    Raises:
+        InputError: the margin is negative, or there is only one output.
+    """
+    exact = rational(margin)
+    if exact < 0:
+        raise InputError(f"expected a margin of at least 0, not {exact}")
+    if outputs < 2:
+        raise InputError("expected networks with at least two outputs: with one there is no top class")
+    return SameTop1(exact)
+
+
+def replay(claim: Claim, domain: Domain, first: Network, second: Network, point: Sequence[fmpq]) -> Witness | None:
+    """The witness that a point is, by exact evaluation of both networks; None: it refutes nothing."""
+    if not domain.contains(point):
+        return None
+    outputs = first(point), second(point)
+    return Witness(tuple(point), *map(tuple, outputs)) if claim.refuted_by(*outputs) else None
+
+
+def short(value: fmpq) -> str:
+    """The number itself if it is short, else its first four digits."""
+    text = to_text(value)
+    return text if len(text) <= 12 else str(mpmath.nstr(to_mpf(value, 53), 4))
