@@ -28,6 +28,8 @@ from precise.walk import CLEAR, Walker, flipped
 SAMPLES = 6000  # random points at which the known part is evaluated
 PAIRS = 400  # segments from the seen side of neuron j to the other
 HALVINGS = 50  # of a segment: to float64 accuracy
+SECTIONS = 16  # a path between two places is cut into so many parts at once
+SECTION_STEPS = 9  # 16^9 = 2^36
 ATTEMPTS = 4  # meeting places that are looked at
 
 
@@ -126,13 +128,14 @@ class Reach:
         values = self._row_values(self._boundary(np.stack([positive, negative]), np.stack([on, on]), neuron))
         if not (values[0] > 0 > values[1]):
             return None
-        for _ in range(HALVINGS):
-            middle = (positive + negative) / 2
-            value = self._row_values(self._boundary(middle[None], on[None], neuron))[0]
-            if value > 0:
-                positive = middle
-            else:
-                negative = middle
+        parts = np.linspace(0.0, 1.0, SECTIONS + 1)[:, None]
+        for _ in range(SECTION_STEPS):
+            cuts = positive + parts * (negative - positive)
+            values = self._row_values(self._boundary(cuts, np.repeat(on[None], len(cuts), axis=0), neuron))
+            last = int(np.argmin(values > 0))  # the first cut where the row is not positive
+            if last == 0:
+                return None
+            positive, negative = cuts[last - 1], cuts[last]
         place: Vector = self._boundary(positive[None], on[None], neuron)[0]
         return place
 
