@@ -20,6 +20,16 @@ NOISE = 1e-11  # float coefficients below it, the largest entries being 1, are r
 Vector = Sequence[fmpq]
 
 
+class Scaled:
+    """A row, and in floats its coefficients and its constant, both divided by the largest coefficient."""
+
+    def __init__(self, row: Vector) -> None:
+        self.row = row
+        largest = max((abs(value) for value in row[1:]), default=fmpq(0)) or fmpq(1)
+        self.coefficients = np.array([to_float(value / largest) if value else 0.0 for value in row[1:]])
+        self.constant = to_float(min(max(row[0] / largest, fmpq(-(10**9))), fmpq(10**9)))
+
+
 def lower_bound(row: Vector, never_negative: Sequence[Vector]) -> fmpq | None:
     """A constant that the row is never below, proved; None: none was found.
 
@@ -27,7 +37,17 @@ def lower_bound(row: Vector, never_negative: Sequence[Vector]) -> fmpq | None:
         row: an affine function as (constant, coefficients ...).
         never_negative: others of the same length, known to be at least 0.
     """
-    return _bound(_Scaled(row), [_Scaled(other) for other in never_negative])
+    return scaled_bound(Scaled(row), [Scaled(other) for other in never_negative])
+
+
+def scaled_bound(target: Scaled, never_negative: Sequence[Scaled]) -> fmpq | None:
+    """The same as `lower_bound` for rows that are scaled once and used often."""
+    row = target.row
+    chosen = [never_negative[number].row for number in _support(target, never_negative)] if any(row[1:]) else []
+    coefficients = _solved(row[1:], [other[1:] for other in chosen])
+    if coefficients is None or any(value < 0 for value in coefficients):
+        return None
+    return row[0] - sum((v * other[0] for v, other in zip(coefficients, chosen, strict=True)), fmpq(0))
 
 
 def implied(rows: Sequence[Vector]) -> list[int]:
@@ -38,10 +58,10 @@ def implied(rows: Sequence[Vector]) -> list[int]:
     Args:
         rows: affine functions as (constant, coefficients ...), all of one length.
     """
-    kept, found = {number: _Scaled(row) for number, row in enumerate(rows)}, []
+    kept, found = {number: Scaled(row) for number, row in enumerate(rows)}, []
     for number in reversed(range(len(rows))):
         row = kept.pop(number)
-        low = _bound(row, list(kept.values()))
+        low = scaled_bound(row, list(kept.values()))
         if low is not None and low >= 0:
             found.append(number)
         else:
@@ -49,26 +69,7 @@ def implied(rows: Sequence[Vector]) -> list[int]:
     return found[::-1]
 
 
-class _Scaled:
-    """A row, and in floats its coefficients and its constant, both divided by the largest entry."""
-
-    def __init__(self, row: Vector) -> None:
-        self.row = row
-        largest = max((abs(value) for value in row[1:]), default=fmpq(0)) or fmpq(1)
-        self.coefficients = np.array([to_float(value / largest) for value in row[1:]])
-        self.constant = to_float(min(max(row[0] / largest, fmpq(-(10**9))), fmpq(10**9)))
-
-
-def _bound(target: _Scaled, others: Sequence[_Scaled]) -> fmpq | None:
-    row = target.row
-    chosen = [others[number].row for number in _support(target, others)] if any(row[1:]) else []
-    coefficients = _solved(row[1:], [other[1:] for other in chosen])
-    if coefficients is None or any(value < 0 for value in coefficients):
-        return None
-    return row[0] - sum((v * other[0] for v, other in zip(coefficients, chosen, strict=True)), fmpq(0))
-
-
-def _support(target: _Scaled, others: Sequence[_Scaled]) -> list[int]:
+def _support(target: Scaled, others: Sequence[Scaled]) -> list[int]:
     """The others that the best combination in floats uses; none if there is no combination."""
     if not others:
         return []

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from flint import fmpq, fmpz
 
-from precise.cone import lower_bound
+from precise.cone import Scaled, scaled_bound
 
 Entries = Sequence[fmpq] | Sequence[fmpz]
 
@@ -25,15 +25,17 @@ class UnitBounds:
         self._units: list[Sequence[fmpz]] = []
         self._sizes = [fmpq(1)] * self._first  # of the features, so that the entries of rows are comparable
         self._upper: list[tuple[fmpq | None, fmpq | None]] = []  # of relu(z) and of relu(-z); None: no bound
+        self._scaled_units: dict[int, list[Scaled]] = {}  # what is never negative because of a unit
 
-    def add(self, units: Iterable[Sequence[fmpz]]) -> None:
-        """Take in the next units, in order: rows over the features 1, inputs, units before."""
-        for unit in units:
-            row = [fmpq(value) for value in unit]
-            above, below = self.lower([-value for value in row]), self.lower(row)
-            self._upper.append((None if above is None else -above, None if below is None else -below))
-            self._units.append(unit)
-            self._sizes.append(max(abs(v) * size for v, size in zip(row[1:], self._sizes[1:], strict=False)))
+    def add(self, units: Sequence[Sequence[fmpz]]) -> None:
+        """Take in the units of the next layer, in order: rows over the features 1, inputs, units before."""
+        rows = [[fmpq(value) for value in unit] for unit in units]
+        highest = [(self._upper_bound(row), self._upper_bound([-value for value in row])) for row in rows]
+        sizes = [max(abs(v) * size for v, size in zip(row[1:], self._sizes[1:], strict=False)) for row in rows]
+        self._units += units
+        self._upper += highest
+        self._sizes += sizes
+        self._scaled_units.clear()  # there are more features now
 
     def lower(self, row: Sequence[fmpq]) -> fmpq | None:
         """A bound that the row is never below, proved; None: none was found.
@@ -46,11 +48,14 @@ class UnitBounds:
             return None
         length = self._first + len(self._units)
         padded = [*row, *[fmpq(0)] * (length - len(row))]
-        others = [vector for unit in below for vector in self._never_negative(unit, length)]
-        return lower_bound(self._scaled(padded), [self._scaled(other) for other in others])
+        return scaled_bound(self._scaled(padded), [o for unit in below for o in self._never_negative(unit, length)])
 
-    def _scaled(self, row: Sequence[fmpq]) -> list[fmpq]:
-        return [value * size for value, size in zip(row, self._sizes, strict=True)]
+    def _upper_bound(self, row: Sequence[fmpq]) -> fmpq | None:
+        low = self.lower([-value for value in row])
+        return None if low is None else -low
+
+    def _scaled(self, row: Sequence[fmpq]) -> Scaled:
+        return Scaled([value * size if value else value for value, size in zip(row, self._sizes, strict=True)])
 
     def _possible(self, row: Sequence[fmpq], below: list[int]) -> bool:
         """A quick test: units that no other one uses must not pull the row down without end."""
@@ -60,7 +65,9 @@ class UnitBounds:
         tops = [number for number in below if number not in used]
         return all(row[self._first + n] > 0 or any(b is not None for b in self._upper[n]) for n in tops)
 
-    def _never_negative(self, number: int, length: int) -> list[list[fmpq]]:
+    def _never_negative(self, number: int, length: int) -> list[Scaled]:
+        if number in self._scaled_units:
+            return self._scaled_units[number]
         plus = [fmpq(0)] * length
         plus[self._first + number] = fmpq(1)
         unit = self._units[number]
@@ -69,7 +76,8 @@ class UnitBounds:
         for vector, bound in zip((plus, minus), self._upper[number], strict=True):
             if bound is not None:
                 found.append([bound - vector[0], *(-value for value in vector[1:])])
-        return found
+        self._scaled_units[number] = [self._scaled(vector) for vector in found]
+        return self._scaled_units[number]
 
 
 def units_of(row: Entries, first: int) -> list[int]:

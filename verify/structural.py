@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from precise.alignment import align
+from precise.alignment import LayerAlignment, align
 from precise.network import Network
 from precise.symmetry import CanonicalForm, canonical_form
 from verify.errors import InputError
@@ -40,11 +40,12 @@ def prove_equal(first: Network, second: Network, timeout: float = 60.0, progress
     deadline = time.monotonic() + timeout
     progress("canonical forms")
     forms = canonical_form(first), canonical_form(second)
-    details = _figures(first, second, forms)
+    alignment = align(first, second) if len(first.layers) == len(second.layers) else ()
+    details = _figures(forms, alignment)
     domain = f"all of R^{first.input_width}"
     if forms[0] == forms[1]:
         return Verdict(Outcome.EQUAL, domain, CLAIM, _same(forms[0]), details=details)
-    gap = _explained(first, second, forms)
+    gap = _explained(forms, alignment if first.widths == second.widths else ())
     progress("search for a witness")
     search = WitnessSearch(first, second)
     small = sum(sum(network.widths[1:-1]) for network in (first, second)) <= SMALL
@@ -67,22 +68,19 @@ def _check_widths(first: Network, second: Network) -> None:
             raise InputError(f"expected networks with the same number of {kind}, not {a} and {b}")
 
 
-def _figures(first: Network, second: Network, forms: Sequence[CanonicalForm]) -> dict[str, object]:
+def _figures(forms: Sequence[CanonicalForm], alignment: Sequence[LayerAlignment]) -> dict[str, object]:
     found: dict[str, object] = {
         "canonical": [
             {"units": len(form.units), "layers": [form.count(n) for n in range(1, len(form.layers) + 1)]}
             for form in forms
         ]
     }
-    if len(first.layers) == len(second.layers):
-        found["alignment"] = alignment_figures(align(first, second))
-    return found
+    return found | {"alignment": alignment_figures(alignment)} if alignment else found
 
 
-def _explained(first: Network, second: Network, forms: tuple[CanonicalForm, CanonicalForm]) -> Gap:
+def _explained(forms: tuple[CanonicalForm, CanonicalForm], alignment: Sequence[LayerAlignment]) -> Gap:
     """By alignment where the shapes agree: it names wrong signs; the canonical forms name what is left."""
-    gap = first_gap(*forms)
-    fault = first_fault(align(first, second)) if first.widths == second.widths else None
+    gap, fault = first_gap(*forms), first_fault(alignment)
     return gap if fault is None else Gap(fault.text, tuple(dict.fromkeys((*fault.suspects, *gap.suspects))))
 
 

@@ -23,6 +23,7 @@ def points(generator, inputs, count=8):
     ]
 
 
+@settings(deadline=None)
 @given(SEEDS, WIDTHS)
 def test_the_form_is_the_same_function(seed, widths):
     generator = np.random.default_rng(seed)
@@ -32,6 +33,7 @@ def test_the_form_is_the_same_function(seed, widths):
         assert form(point) == network(point) == evaluate(network, point)
 
 
+@settings(deadline=None)
 @given(SEEDS, WIDTHS)
 def test_on_a_box_the_form_is_the_same_function_inside_it(seed, widths):
     generator = np.random.default_rng(seed)
@@ -44,7 +46,7 @@ def test_on_a_box_the_form_is_the_same_function_inside_it(seed, widths):
         assert form(point) == network(point)
 
 
-@settings(derandomize=True)  # what is proved active or dead rests on a search in floats
+@settings(derandomize=True, deadline=None)  # what is proved active or dead rests on a search in floats
 @given(SEEDS, WIDTHS)
 def test_rewriting_leaves_the_form_as_it_is(seed, widths):
     generator = np.random.default_rng(seed)
@@ -55,13 +57,14 @@ def test_rewriting_leaves_the_form_as_it_is(seed, widths):
     assert canonical_form(network) == canonical_form(other)
 
 
-@settings(derandomize=True)  # what is proved active or dead rests on a search in floats
+@settings(derandomize=True, deadline=None)  # what is proved active or dead rests on a search in floats
 @given(SEEDS, st.sampled_from(["3-4-2", "4-3x2-1", "5-4x3-2"]))
 def test_rewriting_with_mirror_images_leaves_a_generic_form_as_it_is(seed, widths):
     network = random_network(widths, seed)
     assert canonical_form(rewritten(network, np.random.default_rng(seed))) == canonical_form(network)
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_forms_that_differ_for_one_hidden_layer_are_different_functions(seed):
     generator = np.random.default_rng(seed)

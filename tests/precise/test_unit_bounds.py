@@ -1,7 +1,7 @@
 """Exact intervals, bounds by combination, and bounds of units on all of R^n."""
 
 from flint import fmpq, fmpz
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precise.cone import lower_bound
@@ -15,6 +15,7 @@ def fractions(*values):
     return [fmpq(value) for value in values]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, st.integers(0, 8)), max_size=4), NUMBERS)
 def test_affine_ranges_hold_and_are_attained(terms, constant):
     ranges = [(fmpq(w), Range(fmpq(min(a, b)), fmpq(max(a, b)))) for w, a, b, _ in terms]

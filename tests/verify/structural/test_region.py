@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 from flint import fmpq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures import mutants
@@ -39,6 +39,7 @@ def inward(space):
     return [to_fraction(v) if space.active else -to_fraction(v) for v in space.row]
 
 
+@settings(deadline=None)
 @given(SEEDS, WIDTHS)
 def test_the_half_spaces_hold_exactly_where_the_pattern_does(seed, widths):
     generator = np.random.default_rng(seed)
@@ -58,6 +59,7 @@ def test_the_half_spaces_hold_exactly_where_the_pattern_does(seed, widths):
             assert same
 
 
+@settings(deadline=None)
 @given(SEEDS, WIDTHS)
 def test_no_half_space_is_left_out_or_listed_in_vain(seed, widths):
     generator = np.random.default_rng(seed)
@@ -73,6 +75,7 @@ def test_no_half_space_is_left_out_or_listed_in_vain(seed, widths):
     assert sorted([*listed, *found.implied, *found.constant]) == neurons
 
 
+@settings(deadline=None)
 @given(SEEDS, WIDTHS)
 def test_the_formulas_of_sympy_are_the_network(seed, widths):
     generator = np.random.default_rng(seed)

@@ -58,7 +58,7 @@ def scrambled(network, seed):
 # --- tiny networks: three ways of deciding that share no code ---
 
 
-@settings(max_examples=60)
+@settings(max_examples=200, deadline=None)
 @given(SEEDS, TINY, st.sampled_from([*FAULTS, *REWRITINGS]))
 def test_verdict_solver_and_brute_force_agree(seed, widths, kind):
     generator = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_verdict_solver_and_brute_force_agree(seed, widths, kind):
         checked(network, other, verdict)
 
 
-@settings(max_examples=40)
+@settings(max_examples=100, deadline=None)
 @given(SEEDS, TINY)
 def test_unrelated_networks_with_small_weights_are_decided(seed, widths):
     generator = np.random.default_rng(seed)
