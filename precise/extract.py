@@ -120,6 +120,7 @@ class _Run:
         self.known = Known(size)
         self.report = Report(list(widths), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
+        self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
 
     def everything(self) -> Network:
@@ -138,6 +139,7 @@ class _Run:
             self.known,
             width,
             self.missing,
+            self.lacking,
             follow,
             self.random.getrandbits(64),
             self.patience,
@@ -153,6 +155,7 @@ class _Run:
             self._signed(number - 1, search.below)
         self.witnesses = [record.witness for record in search.result.records]
         self.missing = width - len(search.result.rows)
+        self.lacking = frozenset(search.result.lacking)
         if self.missing:
             report.notes.append(
                 f"{len(search.result.rows)} of {width} neurons found; {self.patience.candidates} candidates in a row "
@@ -176,6 +179,7 @@ class _Run:
         for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
         report.opposite_twins, report.always_active = below.twins, below.always_active
+        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking)]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -187,7 +191,7 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         with self.stage("output layer"):
-            below = LayerBelow(self.known, len(self.hidden) - 1, self.missing, self.random)
+            below = LayerBelow(self.known, len(self.hidden) - 1, self.missing, self.random, self.lacking)
             result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random)
             self.report.output_equations = result.redundant
             if not result.rows:

@@ -7,7 +7,7 @@ number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
@@ -22,7 +22,7 @@ from precise.critical_points import CriticalPoint, Line, critical_points
 from precise.local_map import Known, Row
 from precise.partial_rows import Equations, PartialRow, PartialRows
 from precise.probe import Calibration, Point, Probe
-from precise.reach import Meeting, Reach, seen_part, unseen
+from precise.reach import Reach, closed_row, seen_part, unseen
 from precise.signatures import RowSearch, Trail
 from precise.signs.below import LayerBelow
 from precise.surprise import Surprises
@@ -58,6 +58,7 @@ class Unfinished:
 
     partial: PartialRow
     absent: tuple[int, ...]
+    close: bool = False  # take the row without these coefficients when they cannot be met
 
 
 Candidate = CriticalPoint | Assembled | Unfinished
@@ -89,6 +90,7 @@ class Outcome:
     witness: Point | None = None  # a point on the row's surface
     partial: PartialRow | None = None
     acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
+    lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
 
 
 @dataclass
@@ -107,6 +109,7 @@ class LayerResult:
 
     rows: list[Row] = field(default_factory=list)
     records: list[RowRecord] = field(default_factory=list)
+    lacking: set[tuple[int, int]] = field(default_factory=set)  # (row, feature) of weights that are not known
     lines: int = 0
     candidates: int = 0
     ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
@@ -128,6 +131,7 @@ class LayerSearch:
         known: Known,
         width: int,
         missing: int,
+        lacking: frozenset[tuple[int, int]],
         follow: Follow,
         seed: int,
         patience: Patience,
@@ -148,7 +152,7 @@ class LayerSearch:
         self._version = 0
         self._since = 0
         self.result = LayerResult()
-        self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)))
+        self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)), lacking)
         known.layers.append(self.result.rows)
         self._partial = PartialRows(self._unknowns)
         self._attempted: set[Equations] = set()
@@ -168,6 +172,8 @@ class LayerSearch:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
                 if self._round(batch):
                     waiting = self._unknown(waiting)
+        if len(self.result.rows) < self._width and self.below.signs is not None:
+            self._followed(self._unfinished(close=True))
         self._decide(final=True)
         return self.result
 
@@ -229,16 +235,17 @@ class LayerSearch:
         whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
         return [entry for entry in whole if self._new(entry.row)]
 
-    def _unfinished(self) -> list[Unfinished]:
-        """Partial rows that lack a few neurons' coefficients only, each tried once."""
+    def _unfinished(self, close: bool = False) -> list[Unfinished]:
+        """Partial rows that lack a few neurons' coefficients only, each tried once and closed at the end."""
         if self.below.separate or len(self._known.layers) == 1:
             return []
         found = []
         for partial in self._partial.rows:
-            absent = unseen(partial, self._features) if partial.equations not in self._attempted else None
+            fresh = close or partial.equations not in self._attempted
+            absent = unseen(partial, self._features) if fresh else None
             if absent is not None and len(absent) <= MOST_UNSEEN and not self._linear(absent):
                 self._attempted.add(partial.equations)
-                found.append(Unfinished(partial, tuple(absent)))
+                found.append(Unfinished(partial, tuple(absent), close))
         return found
 
     def _linear(self, features: Sequence[int]) -> bool:
@@ -279,6 +286,7 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
+        self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
@@ -340,6 +348,7 @@ class Follower:
             trail.witness,
             trail.partial,
             trail.acting,
+            trail.lacking,
         )
 
     @staticmethod
@@ -380,20 +389,16 @@ def _finished(walker: Walker, wanted: Unfinished, random: Random) -> Trail:
     absent, witness = list(wanted.absent), wanted.partial.witness
     row = seen_part(wanted.partial, absent, features)
     while absent:
-        met = next((m for m in _meetings(walker, row, absent, generator) if m[1].row is not None), None)
+        reach = Reach(walker, row, absent, generator)
+        meetings = {neuron: reach.meet(neuron) for neuron in absent}
+        met = next(((j, m) for j, m in meetings.items() if m.row is not None), None)
         if met is None:
-            return Trail(end="an unseen neuron was not met")
+            sides = {neuron: meeting.sides for neuron, meeting in meetings.items()}
+            closed = closed_row(row, sides) if wanted.close else None
+            return Trail(row=closed, witness=witness, lacking=tuple(absent), end="an unseen neuron was not met")
         neuron, meeting = met
         assert meeting.row is not None
         assert meeting.witness is not None
         row, witness = meeting.row, meeting.witness
         absent.remove(neuron)
     return Trail(row=row, witness=witness)
-
-
-def _meetings(
-    walker: Walker, row: Row, absent: Sequence[int], generator: np.random.Generator
-) -> Iterator[tuple[int, Meeting]]:
-    reach = Reach(walker, row, absent, generator)
-    for neuron in absent:
-        yield neuron, reach.meet(neuron)

@@ -8,8 +8,8 @@ missing entries by queries instead.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import fmpq, fmpz_mat, nmod_mat
@@ -30,6 +30,7 @@ PAIRS = 400  # segments from the seen side of neuron j to the other
 HALVINGS = 50  # of a segment: to float64 accuracy
 SECTIONS = 16  # a path between two places is cut into so many parts at once
 SECTION_STEPS = 9  # 16^9 = 2^36
+LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
 ATTEMPTS = 4  # meeting places that are looked at
 
 
@@ -60,6 +61,21 @@ def seen_part(partial: PartialRow, absent: Sequence[int], features: int) -> Row:
     for c, v in zip(kept, values, strict=True):
         full[c] = v
     return Row.of(full, features)
+
+
+def closed_row(row: Row, sides: Mapping[int, frozenset[bool]]) -> Row | None:
+    """The row with a large weight for every neuron that its surface does not meet; None if one should be met.
+
+    Where such a neuron is on, the row keeps the side that it has where the neuron begins to be on. Any weight beyond
+    the true one, of the same sign, keeps it as well.
+    """
+    if any(len(seen) == 2 for seen in sides.values()):
+        return None
+    large = max(abs(w) for w in (*row.plus, row.bias)) << LARGE_BITS
+    weights = list(row.plus)
+    for neuron, seen in sides.items():
+        weights[neuron] = -large if False in seen else large
+    return replace(row, plus=tuple(weights))
 
 
 class Reach:

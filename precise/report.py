@@ -36,6 +36,7 @@ class LayerReport:
     seconds_critical_points: float = 0.0
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
+    lacking: list[tuple[int, int]] = field(default_factory=list)  # (neuron, input neuron), from 1: weights not known
     always_active: int = 0  # neurons known only by the linear function that they hand on
     notes: list[str] = field(default_factory=list)  # what could not be identified, and why
 
@@ -75,6 +76,8 @@ class Report:
             if layer.width is not None and neurons < layer.width:
                 active = f", {layer.always_active} of the others always active" if layer.always_active else ""
                 found.append(f"layer {layer.layer}: {neurons} of {layer.width} neurons change state{active}")
+            if layer.lacking:
+                found.append(f"layer {layer.layer}: {len(layer.lacking)} weights act nowhere that was seen")
             signs = sum(neuron.sign == "open" for neuron in layer.neurons)
             if signs:
                 found.append(f"layer {layer.layer}: {signs} of {layer.rows} signs are open")

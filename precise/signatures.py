@@ -40,6 +40,7 @@ class Trail:
     steps: int = 0
     descents: int = 0
     acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act, see `acting_sides`
+    lacking: tuple[int, ...] = ()  # neurons below whose weight the row has only as "large", see `reach`
     witness: Point | None = None  # the last point on the surface, unless it belongs to a deeper layer
 
     @property

@@ -32,16 +32,19 @@ class Decision:
 class LayerBelow:
     """Layer `index` (from 0; -1: the inputs) of the known part, seen from the layer that is solved for."""
 
-    def __init__(self, known: Known, index: int, missing: int, random: Random) -> None:
+    def __init__(
+        self, known: Known, index: int, missing: int, random: Random, lacking: Set[tuple[int, int]] = frozenset()
+    ) -> None:
         self._known = known
         self._index = index
         self._missing = missing
+        self.lacking = lacking  # (neuron, feature) of weights that are not known; only too large ones stand for them
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
-        self.free = index >= 0 and (missing > 0 or _dependent(known.layers[index]))
+        self.free = index >= 0 and (missing > 0 or bool(lacking) or _dependent(known.layers[index]))
         if self.free:
             features = known.inputs if index == 0 else len(known.layers[index - 1])
             known.layers[index] = [*known.layers[index], *passed_on(features)]
@@ -76,15 +79,16 @@ class LayerBelow:
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
     def _by_linear_part(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
-        if not vectors or (self._missing and not final):
+        if not vectors or ((self._missing or self.lacking) and not final):
             return None
         layer = self._known.layers[self._index][: self._count]
         rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
-        settled = settle(layer, rows, self._missing, self._random)
+        settled = settle(layer, rows, self._missing, self._random, self.lacking)
         if settled is None:
             return None
         self._set(settled.signs, settled.layer)
         self.twins, self.always_active = settled.twins, settled.always_active
+        self.lacking = self.lacking - settled.solved
         features = len(vectors[0]) - 1 - self._count
         return Decision([list(row) for row in settled.rows], _substitution(layer, settled, features))
 

@@ -4,11 +4,14 @@ Behind a layer with neurons that are still missing, or with more neurons than th
 next layer is solved as sum_j v_j relu(eta_j) + l . h + b, with h the outputs two layers back. Since relu(eta) =
 relu(-eta) + eta, a neuron that is active on its negative side leaves -v_j W_j in l. What no choice of signs explains
 comes from neurons that never change state (their preactivation goes on as it is) or share a hyperplane with another.
+
+A row may lack the weight of a neuron p below that is off all along its surface. It then stands with a weight so large
+that p decides its side alone; what is too much of it goes on to the next layer through p, where it can be read off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -39,24 +42,37 @@ class Settled:
     signs: tuple[Sign, ...]  # one a neuron that was found; UNSEEN where the rows do not tell
     layer: tuple[Row, ...]  # the neurons, then opposite twins, then always-active neurons
     rows: tuple[tuple[fmpq, ...], ...]  # coefficients over `layer`, then the bias
+    solved: frozenset[tuple[int, int]]  # (neuron, feature) of the weights that were lacking and were read off
     twins: int  # neurons that share their hyperplane with another, active on the other side
     always_active: int
 
 
-def settle(layer: Sequence[Row], rows: Sequence[FreeRow], missing: int, random: Random) -> Settled | None:
+def settle(
+    layer: Sequence[Row],
+    rows: Sequence[FreeRow],
+    missing: int,
+    random: Random,
+    lacking: Set[tuple[int, int]] = frozenset(),
+) -> Settled | None:
     """Decide the signs of a layer so that at most `missing` further neurons explain the next layer's rows.
+
+    Args:
+        lacking: (neuron, feature) of weights that are not known but so large that they decide the neuron's side.
 
     Returns:
         None while the signs are not unique, or if no choice explains the rows.
     """
-    weights = [[fmpq(w) for w in row.plus] for row in layer]
+    blurred = {p for _, p in lacking}
+    sharp = [p for p in range(len(layer[0].plus) if layer else 0) if p not in blurred]
+    weights = [[fmpq(row.plus[p]) for p in sharp] for row in layer]
     values = [list(row.v) for row in rows]
-    linear = [list(row.linear) for row in rows]
+    linear = [[row.linear[p] for p in sharp] for row in rows]
     signs = _signs(weights, values, linear, random)
     if signs is None:
         return None
-    result = _applied(layer, rows, signs)
-    return result if result.twins + result.always_active <= missing else None
+    result = _applied(layer, rows, signs, lacking)
+    unsolved = {p for i, p in lacking - result.solved}
+    return result if result.twins + result.always_active <= missing + len(unsolved) else None
 
 
 # -- signs -------------------------------------------------------------------------------------------------------------
@@ -159,7 +175,9 @@ def _scaled(equation: Sequence[fmpq]) -> list[fmpq | int]:
 # -- applying them -----------------------------------------------------------------------------------------------------
 
 
-def _applied(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign]) -> Settled:
+def _applied(
+    layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign], lacking: Set[tuple[int, int]]
+) -> Settled:
     turned = [row.negated() if sign is Sign.NEGATIVE else row for row, sign in zip(layer, signs, strict=True)]
     rest, biases = [], []
     for row in rows:
@@ -171,6 +189,7 @@ def _applied(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign
         rest.append(linear)
         biases.append(bias)
     coefficients = [list(row.v) for row in rows]
+    solved = _read_off(turned, coefficients, rest, lacking)
     twins = _twins(turned, rest)
     basis = _basis(rest, [turned[j].plus for j in twins])
     shares = _shares(rest, [*([fmpq(w) for w in turned[j].plus] for j in twins), *basis])
@@ -179,10 +198,56 @@ def _applied(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign
             coefficients[number][j] += u
             biases[number] -= u * turned[j].bias
         coefficients[number] += [-u for u in share[: len(twins)]] + share[len(twins) :]
-    added = [replace(turned[j].negated()) for j in twins]
+    added = [turned[j].negated() for j in twins]
     active = [Row(tuple(int(w.p) for w in b), (0,) * len(b), 0, linear=True) for b in basis]
     found = tuple((*c, b) for c, b in zip(coefficients, biases, strict=True))
-    return Settled(tuple(signs), (*turned, *added, *active), found, len(twins), len(active))
+    return Settled(tuple(signs), (*turned, *added, *active), found, solved, len(twins), len(active))
+
+
+def _read_off(
+    turned: list[Row], coefficients: Matrix, rest: Matrix, lacking: Set[tuple[int, int]]
+) -> frozenset[tuple[int, int]]:
+    """Weights that were lacking, from the linear part rest_p = sum over neurons i of v_i (true - assumed weight)_ip.
+
+    Corrects the neurons' rows, the coefficients (a row is rescaled to integers) and the rest in place.
+    """
+    solved: set[tuple[int, int]] = set()
+    for p in sorted({p for _, p in lacking}):
+        acting = [i for i, q in sorted(lacking) if q == p and turned[i].plus[p] > 0]
+        table = [[row[i] for i in acting] for row in coefficients]
+        right = [row[p] for row in rest]
+        if not acting or _rank(table) < len(acting) or _rank(_joined(table, right)) > len(acting):
+            continue
+        excess = _solve(table, right)
+        for i, delta in zip(acting, excess, strict=True):
+            turned[i], factor = _corrected(turned[i], p, delta)
+            for row in coefficients:
+                row[i] /= factor
+            solved.add((i, p))
+        for row in rest:
+            row[p] = fmpq(0)
+    return frozenset(solved)
+
+
+def _joined(table: Matrix, right: Sequence[fmpq]) -> Matrix:
+    return [[*row, value] for row, value in zip(table, right, strict=True)]
+
+
+def _solve(table: Matrix, right: Sequence[fmpq]) -> list[fmpq]:
+    """The unique solution of a consistent system."""
+    rows = _pivots([list(column) for column in zip(*table, strict=True)])
+    matrix = fmpq_mat([table[r] for r in rows])
+    return list(matrix.solve(fmpq_mat([[right[r]] for r in rows])).entries())
+
+
+def _corrected(row: Row, p: int, delta: fmpq) -> tuple[Row, fmpq]:
+    """(the row with weight p changed, in integers again; the positive factor by which it grew)."""
+    weights = [fmpq(w) for w in row.plus]
+    weights[p] += delta
+    whole = primitive([*weights, fmpq(row.bias)])
+    lead = next(k for k, w in enumerate((*weights, fmpq(row.bias))) if w)
+    factor = whole[lead] / (*weights, fmpq(row.bias))[lead]
+    return replace(row, plus=tuple(int(w.p) for w in whole[:-1]), bias=int(whole[-1].p)), factor
 
 
 def _twins(layer: Sequence[Row], rest: Matrix) -> list[int]:
