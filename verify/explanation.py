@@ -31,11 +31,11 @@ def first_gap(first: CanonicalForm, second: CanonicalForm) -> Gap:
     forms = first, second
     layer = min(form.sources(place)[0][0] for form in forms if place < len(form.units))
     unmatched = [
-        [
+        sorted(
             min(neuron for at, neuron in form.sources(unit) if at == layer)
             for unit in _units_of_layer(form, layer)
             if form.units[unit] not in other.units
-        ]
+        )
         for form, other in (forms, forms[::-1])
     ]
     named = " and ".join(

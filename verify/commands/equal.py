@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from precise.formats import load_network
-from precise.formats.atomic_file import other_file
-from verify.commands.output import described, show, working, write_report
+from verify.commands.output import check_report, described, show, working, write_report
 from verify.errors import InputError
 from verify.verdict import Verdict, Witness
 
@@ -18,8 +17,8 @@ SHOWN = 6  # coordinates of a witness that are printed
 
 
 def equal(
-    first: Annotated[Path, typer.Argument(help="A network, say the original.")],
-    second: Annotated[Path, typer.Argument(help="Another one, say the recovered.")],
+    first: Annotated[Path, typer.Argument(metavar="A", help="A network, say the original.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one, say the recovered.")],
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds for the search of an input on which they differ.")
     ] = 60.0,
@@ -33,8 +32,7 @@ def equal(
     """
     from verify.structural import prove_equal
 
-    if json_file is not None:
-        other_file(json_file, first, second)
+    check_report(json_file, first, second)
     networks = load_network(first), load_network(second)
     started = time.monotonic()
     with working() as progress:
@@ -68,12 +66,12 @@ def _witness(witness: Witness) -> list[str]:
     places = [number for number, value in enumerate(witness.point, 1) if value]
     shown = [f"x{number} = {about(witness.point[number - 1])}" for number in places[:SHOWN]]
     more = len(places) - len(shown)
-    rest = f"{more} more" if more else "all others 0" if len(places) < len(witness.point) else ""
+    rest = [f"{more} more"] if more else ["all others 0"] if len(places) < len(witness.point) else []
     differing = [n for n, (a, b) in enumerate(zip(witness.first, witness.second, strict=True)) if a != b]
     output = differing[0]
     a, b = witness.first[output], witness.second[output]
     name = f"output {output + 1}" if len(witness.first) > 1 else "output"
     return [
-        f"input    {', '.join([*shown, rest]) if rest else ', '.join(shown)}",
+        f"input    {', '.join([*shown, *rest]) if places else 'all 0'}",
         f"{name}   {about(a)} and {about(b)}, a difference of {about(b - a)}",
     ]

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from precise.formats.atomic_file import write_whole
+from precise.formats.atomic_file import other_file, write_whole
 from precise.network import Network
+from verify.errors import InputError
 
 
 def show(text: str) -> None:
@@ -19,6 +20,19 @@ def show(text: str) -> None:
         print(text, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+
+
+def check_report(path: Path | None, *taken: str | Path) -> None:
+    """Make sure, before the work, that a report can be written and destroys no file that is read.
+
+    Raises:
+        InputError: there is no such folder, or the path is a folder or one of the files `taken`.
+    """
+    if path is None:
+        return
+    other_file(path, *map(Path, taken))
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: expected the name of a file in a folder that exists")
 
 
 def write_report(path: Path | None, report: dict[str, object]) -> None:

@@ -11,8 +11,7 @@ import typer
 
 from precise.arithmetic import to_text
 from precise.formats import load_network
-from precise.formats.atomic_file import other_file
-from verify.commands.output import described, show, working, write_report
+from verify.commands.output import check_report, described, show, working, write_report
 
 if TYPE_CHECKING:
     from verify.region import HalfSpace, Region
@@ -24,7 +23,7 @@ WIDE = 96  # signs on one line
 
 
 def region(
-    network: Annotated[Path, typer.Argument(help="A network.")],
+    network: Annotated[Path, typer.Argument(metavar="A", help="A network.")],
     at: Annotated[
         str,
         typer.Option(metavar="POINT", help="Numbers with commas, such as 1,-3/8,0.25, or a .json, .npy or .npz file."),
@@ -42,8 +41,7 @@ def region(
     from verify.point import read_point
     from verify.region import region_at
 
-    if json_file is not None:
-        other_file(json_file, network, *([] if "," in at else [Path(at)]))
+    check_report(json_file, network, *([] if "," in at else [at]))
     found = load_network(network)
     point = read_point(at, found.input_width)
     with working() as progress:
