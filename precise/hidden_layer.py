@@ -33,7 +33,7 @@ MOST_UNSEEN = 6  # coefficients that are searched for one by one
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
-SURPRISE_POINTS = 256  # looked at before another line is tried
+SURPRISE_POINTS = 1024  # looked at before another line is tried
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,13 @@ class LayerSearch:
         if self._surprises is None or self._surprises[0] != self._version:
             self._surprises = (
                 self._version,
-                Surprises(self._probe, self._known, self._random, self._generator),
+                Surprises(
+                    self._probe,
+                    self._known,
+                    [record.witness for record in self.result.records],
+                    self._random,
+                    self._generator,
+                ),
             )
         return self._surprises[1].line(SURPRISE_POINTS)
 

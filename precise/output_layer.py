@@ -55,7 +55,7 @@ def solve_outputs(
         witnesses: a point on the surface of each neuron of it.
     """
     generator = np.random.default_rng(random.getrandbits(64))
-    points = [p for n, w in enumerate(witnesses) for p in _both_sides(known, n, w)]
+    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
     points += [_random_point(known, generator) for _ in range(FRESH_POINTS)]
     patterns = known.patterns(points)
     axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
@@ -107,7 +107,7 @@ def equations(known: Known, point: Point, pattern: Pattern, piece: Piece, separa
     return found
 
 
-def _both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
+def both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
     """Points just beside a neuron's surface, on either side."""
     layer = len(known.layers) - 1
     entries = known.affine(layer, known.patterns([witness])[0]).tolist()[neuron]

@@ -1,8 +1,9 @@
-"""Finding the last neurons of the last hidden layer: points whose gradient the found neurons cannot explain.
+"""Finding the last neurons of the last hidden layer: points whose value the found neurons cannot explain.
 
-With the neurons found so far and a linear part for those that are missing, the oracle's gradient at a random point
-either fits all points before, or a missing neuron is in another state there. A fitting point costs one query, where
-a line through as many regions costs a hundred; the line from a fitting to a surprising point crosses the neuron.
+The found neurons, and a linear part for those that are missing, are fitted to the oracle's local maps. Then a random
+point either fits, or a missing neuron is in another state there than at the points of the fit. Looking costs one short
+query, where a line through as many regions costs a hundred; the line from a fitting to a surprising point crosses the
+neuron.
 """
 
 from __future__ import annotations
@@ -11,53 +12,89 @@ from collections.abc import Sequence
 from random import Random
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpz_mat
 
-from precise.aim import line_between, random_line
+from precise.aim import line_between, random_points, to_point
+from precise.arithmetic import common_denominator
 from precise.critical_points import Line
-from precise.local_map import Known, Pattern
-from precise.output_layer import equations
-from precise.probe import Point, Probe
+from precise.hyperplane import Vector
+from precise.local_map import Known, passed_on
+from precise.output_layer import both_sides, equations
+from precise.probe import FRACTION_BITS, Point, Probe
 from precise.row_system import RowSystem
 
-BATCH = 16  # points asked at once
+FITTED = 64  # random points, beside those at the neurons, whose local maps are fitted
+BATCH = 128  # points asked at once
+SHORT_BITS = 12  # binary places of the points that are looked at: short ones are cheap to evaluate
 
 
 class Surprises:
     """Draws random points until one does not fit; valid for one state of the known part."""
 
-    def __init__(self, probe: Probe, known: Known, random: Random, generator: np.random.Generator) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        known: Known,
+        witnesses: Sequence[Point],
+        random: Random,
+        generator: np.random.Generator,
+    ) -> None:
         self._probe = probe
-        self._known = known
         self._random = random
         self._generator = generator
-        self._linear = known.inputs if len(known.layers) == 1 else len(known.layers[-2])
-        self._found = len(known.layers[-1])
-        self._system = RowSystem(2 * self._found + self._linear + 1, random)
-        self._fitting: list[Point] = []
-        self._axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
+        features = known.inputs if len(known.layers) == 1 else len(known.layers[-2])
+        self._known = Known(known.inputs, [*known.layers[:-1], [*known.layers[-1], *passed_on(features)]])
+        self._fitting = [side for n, w in enumerate(witnesses) for side in both_sides(known, n, w)]
+        self._fitting += [to_point(p) for p in random_points(known, generator, FITTED)]
+        self._solution = self._fit()
+
+    def _fit(self) -> tuple[fmpz_mat, int] | None:
+        """The integer solution and its denominator, if the local maps determine one."""
+        system = RowSystem(len(self._known.layers[-1]) + 1, self._random)
+        axes = [[int(i == j) for j in range(self._known.inputs)] for i in range(self._known.inputs)]
+        patterns = self._known.patterns(self._fitting)
+        pieces = self._probe.pieces(self._fitting, axes)
+        for point, pattern, piece in zip(self._fitting, patterns, pieces, strict=True):
+            block = equations(self._known, point, pattern, piece, separate=False)
+            if system.accepts(block):
+                system.add(block)
+        answer = system.solve()
+        if answer is None:
+            return None
+        denominator = common_denominator(answer)
+        column = [[int((v * denominator).p)] for v in answer]
+        return fmpz_mat(column), int(denominator)
 
     def line(self, most: int) -> tuple[Line, int, int] | None:
         """A line across a missing neuron's surface, or None when `most` random points all fit."""
+        if self._solution is None:
+            return None
         for _ in range(0, most, BATCH):
-            points = [random_line(self._known, self._generator)[0].origin for _ in range(BATCH)]
-            patterns = self._known.patterns(points)
-            pieces = self._probe.pieces(points, self._axes)
-            surprising = None
-            for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-                block = self._with_linear_part(pattern, equations(self._known, point, pattern, piece, separate=True))
-                if self._system.accepts(block):
-                    self._system.add(block)
-                    self._fitting.append(point)
-                else:
-                    surprising = point
-            if surprising is not None and self._fitting:
-                return line_between(self._random.choice(self._fitting), surprising)
+            points = [_short(p) for p in random_points(self._known, self._generator, BATCH)]
+            found = [piece.value for piece in self._probe.pieces(points, [])]
+            for point, value, fitted in zip(points, found, self._values(points), strict=True):
+                if value != fitted:
+                    return line_between(self._nearest(points, found, point), point)
         return None
 
-    def _with_linear_part(self, pattern: Pattern, block: Sequence[Sequence[fmpq | int]]) -> list[list[fmpq | int]]:
-        """Further columns: the active outputs of the layer before, as a missing active neuron passes them on."""
-        below = self._known.affine(len(self._known.layers) - 2, pattern).tolist()
-        active = pattern[-2] if len(pattern) > 1 else (True,) * self._linear
-        extra = [[int(e[n]) if on else 0 for e, on in zip(below, active, strict=True)] for n in range(len(block))]
-        return [[*more, *row] for more, row in zip(extra, block, strict=True)]
+    def _values(self, points: Sequence[Point]) -> list[fmpq]:
+        """The fitted value at every point."""
+        assert self._solution is not None
+        solution, denominator = self._solution
+        rows = self._known.layers[-1]
+        table = [
+            [v if v > 0 or row.linear else 0 for v, row in zip(values, rows, strict=True)] + [1 << FRACTION_BITS]
+            for values in self._known.preactivations(points)[-1]
+        ]
+        scale = denominator << FRACTION_BITS
+        return [fmpq(v, scale) for v in (fmpz_mat(table) * solution).entries()]
+
+    def _nearest(self, points: Sequence[Point], found: Sequence[fmpq], surprising: Point) -> Point:
+        """The nearest fitting point of the same batch: the line to it has few other critical points."""
+        fitted = self._values(points)
+        fitting = [p for p, a, b in zip(points, found, fitted, strict=True) if a == b] or self._fitting
+        return min(fitting, key=lambda p: sum((a - b) ** 2 for a, b in zip(p, surprising, strict=True)))
+
+
+def _short(point: Vector) -> Point:
+    return [int(c) << (FRACTION_BITS - SHORT_BITS) for c in np.round(point * 2.0**SHORT_BITS)]
