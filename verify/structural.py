@@ -18,7 +18,7 @@ from verify.verdict import Outcome, Verdict, Witness
 from verify.witness_search import WitnessSearch
 
 CLAIM = "f(x) = g(x)"
-SMALL = 40  # hidden neurons of both networks that a solver is asked about
+SMALL = 60  # hidden neurons of both networks that a solver is asked about
 
 Progress = Callable[[str], None]
 

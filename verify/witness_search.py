@@ -21,7 +21,8 @@ from verify.verdict import Witness
 Neuron = tuple[int, int, int]  # (network 0 or 1, layer from 1, neuron from 1)
 
 SCALES = (1, 8, 64, 4096, 2**20)  # of the first points' coordinates
-STARTS = 16  # points from which a neuron is aimed at
+STARTS = 16  # points from which a neuron is aimed at at once
+ROUNDS = 16  # of aiming at a suspect, or of random points, before the search gives up
 STEPS = 10  # Newton's steps a start
 SHORT, LONG = 12, 52  # bits of a candidate's coordinates, relative to its largest
 
@@ -92,7 +93,7 @@ class WitnessSearch:
         return [[fmpq(sign * v) for v in row] for row in rows for sign in (1, -1)]
 
     def _aimed(self, suspects: Sequence[Neuron]) -> Iterator[list[list[fmpq]]]:
-        """Points in the active region of one neuron after the other, the suspects first and last."""
+        """Points in the active region of one neuron after the other, the suspects first; then more at random."""
         models = [FloatModel(network) for network in self._networks]
         others = [
             (number, layer, neuron)
@@ -100,15 +101,17 @@ class WitnessSearch:
             for layer, (rows, _) in enumerate(model.layers, 1)
             for neuron in range(1, len(rows) + 1)
         ]
-        aims = [(aim, SHORT) for aim in (*suspects, *others)] + [(aim, LONG) for aim in suspects]
-        for (number, layer, neuron), bits in aims:
-            yield self._near(models[number], layer, neuron, bits)
+        for number, layer, neuron in (*suspects, *others):
+            yield self._near(models[number], layer, neuron, SHORT)
+        for _ in range(ROUNDS):
+            for number, layer, neuron in suspects[:STARTS]:
+                yield self._near(models[number], layer, neuron, LONG)
+            for _ in range(ROUNDS):
+                yield [exact(point, SHORT) for point in self._random()]
 
     def _near(self, model: FloatModel, layer: int, neuron: int, bits: int) -> list[list[fmpq]]:
         """Points just inside the active region of a neuron, and some on the other side."""
-        inputs = self._networks[0].input_width
-        sizes = 2.0 ** self._generator.uniform(-4, 10, (STARTS, 1))
-        points = sizes * self._generator.standard_normal((STARTS, inputs))
+        points = self._random()
         for _ in range(STEPS):
             values, gradients = model.local(points, layer, neuron)
             squares = np.sum(gradients**2, axis=1)
@@ -119,6 +122,11 @@ class WitnessSearch:
             points = points + np.clip(steps, -1e9, 1e9)[:, None] * gradients
         values, _ = model.local(points, layer, neuron)
         return [exact(points[n], bits) for n in np.argsort(values <= 0, kind="stable")]
+
+    def _random(self) -> Array:
+        """Points of many sizes: shape (STARTS, inputs)."""
+        sizes = 2.0 ** self._generator.uniform(-4, 20, (STARTS, 1))
+        return np.asarray(sizes * self._generator.standard_normal((STARTS, self._networks[0].input_width)))
 
     def _sparser(self, point: list[fmpq]) -> list[list[fmpq]]:
         """The point with its largest, first or random coordinates only: 1, 2, 4 ... of them."""
