@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import mpmath
@@ -179,3 +180,37 @@ class Batch:
         """The points as lists of rationals, in lowest terms."""
         rows: list[list[fmpq]] = (fmpq_mat(self.numerators) / self.denominator).tolist()
         return rows
+
+
+class SliceBatch(Batch):
+    """A batch whose coordinates are 0 outside a few columns; the whole matrix is built only where it is asked for."""
+
+    def __init__(self, inside: fmpz_mat, denominator: fmpz, columns: tuple[int, ...], width: int) -> None:
+        """From the numerators in the columns, shape (points, columns), and the number of all coordinates."""
+        object.__setattr__(self, "inside", inside)
+        object.__setattr__(self, "denominator", denominator)
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "_width", width)
+
+    inside: fmpz_mat
+    columns: tuple[int, ...]
+    _width: int
+
+    @cached_property
+    def numerators(self) -> fmpz_mat:
+        """Shape (points, width)."""
+        whole = fmpz_mat(self.size, self.width)
+        for row, values in enumerate(self.inside.tolist()):
+            for column, value in zip(self.columns, values, strict=True):
+                whole[row, column] = value
+        return whole
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return int(self.inside.nrows())
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates of a point."""
+        return self._width

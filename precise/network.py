@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -15,6 +16,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from precise.arithmetic import (
     Batch,
     RationalLike,
+    SliceBatch,
     common_denominator,
     rational,
     round_to_bits,
@@ -56,6 +58,18 @@ class Layer:
             denominator,
         )
 
+    def _rows(self, columns: tuple[int, ...]) -> fmpz_mat:
+        """The transposed weights of some inputs; those of the last slice are kept."""
+        if self._slice.get("columns") != columns:
+            table = self.integers[0].tolist()
+            self._slice.update(columns=columns, weights=fmpz_mat([table[c] for c in columns]))
+        weights: fmpz_mat = self._slice["weights"]
+        return weights
+
+    @cached_property
+    def _slice(self) -> dict[str, Any]:
+        return {}
+
     def __getstate__(self) -> dict[str, object]:
         return {"weights": self.weights, "biases": self.biases}  # FLINT's matrices do not pickle
 
@@ -69,7 +83,11 @@ class Layer:
             raise InputError(f"expected points of {self.inputs} coordinates, not {batch.width}")
         weights, offsets, denominator = self.integers
         ones = fmpz_mat(batch.size, 1, [1] * batch.size)
-        shifted = batch.numerators * weights + ones * (offsets * batch.denominator)
+        if isinstance(batch, SliceBatch):
+            product = batch.inside * self._rows(batch.columns)
+        else:
+            product = batch.numerators * weights
+        shifted = product + ones * (offsets * batch.denominator)
         return Batch(shifted, batch.denominator * denominator)
 
 

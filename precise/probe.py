@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpz, fmpz_mat
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, SliceBatch
 from precise.errors import PrecisionError
 from precise.oracle import Oracle
 
@@ -211,11 +211,8 @@ class Probe:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def _embed(self, rows: Sequence[Sequence[int]], bits: int) -> Batch:
-        matrix = fmpz_mat(len(rows), self.oracle.input_width)
-        for number, row in enumerate(rows):
-            for coordinate, value in zip(self.coordinates, row, strict=True):
-                matrix[number, coordinate] = value
-        return Batch(matrix, fmpz(1) << bits)
+        inside = fmpz_mat(len(rows), self.width, [value for row in rows for value in row])
+        return SliceBatch(inside, fmpz(1) << bits, self.coordinates, self.oracle.input_width)
 
     def _scalars(self, rows: Sequence[Sequence[int]], bits: int) -> list[fmpq]:
         self.longest_bits = max(self.longest_bits, bits)
