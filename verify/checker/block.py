@@ -82,15 +82,22 @@ class Block:
 
     def support(self, h: fmpq, e: fmpq, z: fmpq, d: fmpq) -> fmpq | None:
         """The maximum over the block of h times its h + e times its e - z times its z - d times its d."""
-        if self.active is not None and (z, d) == self.slopes(h, e):
+        if self.active is not None and (z, d) == self.exact(h, e):
             return ZERO if self.vertices else None  # the function is 0 on the whole domain
         return max((h * v[2] + e * v[3] - z * v[0] - d * v[1] for v in self.vertices), default=None)
 
+    def exact(self, h: fmpq, e: fmpq) -> tuple[fmpq, fmpq]:
+        """Multipliers of (z, d) that equal the coefficients of (h, e) where both neurons are decided."""
+        first, second = self.active or (ZERO, ZERO)
+        return h * first + e * (second - first), e * second
+
     def slopes(self, h: fmpq, e: fmpq) -> tuple[fmpq, fmpq]:
         """The rule: multipliers of (z, d) for coefficients of (h, e), slopes of planes above the block."""
-        if self.active is not None:  # h = z or 0, and h + e = z + d or 0
-            first, second = self.active
-            return h * first + e * (second - first), e * second
+        if self.active is not None:
+            small = self.du - self.dl < self.zu - self.zl or self.zl == self.zu
+            if self.active[0] == self.active[1] or not small:
+                return self.exact(h, e)
+            # exactly one is active, so |e| <= |d|: a multiple of d is far less than one of z
         if self.zl >= 0 or self.zu <= 0:
             z = h if self.zl >= 0 else ZERO
         elif h > 0:

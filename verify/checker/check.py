@@ -90,6 +90,18 @@ def evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Prov
 
 
 def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+    bounds, root, wanted = prepared(certificate, first, second)
+    found = [walk(bounds, root, tree, t) for tree, t in zip(certificate["trees"], wanted, strict=True)]
+    return Proved(tuple(b for b, _ in found), tuple(t.threshold for t in wanted), sum(n for _, n in found))
+
+
+def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tuple[Bounds, Part, list[Target]]:
+    """The joint network on the domain, the whole domain with what "tighten" adds, and what to bound there.
+
+    Raises:
+        Refused: the mantissa is out of range.
+        ValueError: something is malformed; other errors of MALFORMED as well.
+    """
     pairs = [[(int(i), int(j), number(s)) for i, j, s in layer] for layer in certificate["pairs"]]
     mantissa = certificate["mantissa"]
     if mantissa is not None and not 1 <= mantissa <= LONGEST_MANTISSA:
@@ -99,8 +111,7 @@ def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Pro
     root = bounds.root
     for entry in certificate["tighten"]:
         root = bounds.tightened(root, entry)
-    found = [walk(bounds, root, tree, t) for tree, t in zip(certificate["trees"], wanted, strict=True)]
-    return Proved(tuple(b for b, _ in found), tuple(t.threshold for t in wanted), sum(n for _, n in found))
+    return bounds, root, wanted
 
 
 def targets(claim: Json, outputs: int) -> list[Target]:
@@ -170,11 +181,10 @@ def leaf(bounds: Bounds, part: Part, proof: Json, target: Target) -> fmpq | None
     (bound,) = bounds.suprema(part, len(bounds.layers) - 1, [row], duals, [facets])
     if bound is None:
         return None
-    if proof.get("empty"):
-        if bound + constant >= 0:
-            raise ValueError("a leaf that is said to hold no input may hold one")
-        return None
-    return bound + constant
+    if not proof.get("empty"):
+        return bound + constant
+    # a sum of functions that are 0 or more wherever there is an input, yet negative: there is none
+    return None if bound + constant < 0 else leaf(bounds, part, {}, target)
 
 
 def _row(width: int, entries: Mapping[int, fmpq]) -> Row:

@@ -164,7 +164,6 @@ def test_a_tampered_field_is_refused(field, resealed):
         [{"split": ["input", -1, "0"], "children": [1, 2]}, {"leaf": {}}, {"leaf": {}}],
         [{"leaf": {"duals": [["0"] * 5]}}],
         [{"leaf": {"duals": [["0"] * 6], "facets": ["1"]}}],
-        [{"leaf": {"empty": True}}],
         [{"leaf": {"duals": [[0.5] * 6]}}],
         [{"leaf": {}, "tighten": [{"layer": 2, "of": "z"}]}],
         [{"leaf": {"duals": [["1p9999999999"] * 6]}}],
@@ -193,6 +192,13 @@ def test_a_negative_multiplier_of_a_half_space_or_a_side_condition_is_refused():
         certificate = assemble(first, first, domain, claim, pairs, None, [], trees)
         with pytest.raises(Refused, match="negative"):
             evaluate(certificate, first, first)
+
+
+def test_a_leaf_that_is_wrongly_said_to_be_empty_proves_no_more_than_the_rule():
+    certificate, first, second = simple_certificate()
+    claimed = copy.deepcopy(certificate)
+    claimed["trees"][0] = [{"leaf": {"empty": True, "duals": [["0"] * 6]}}]
+    assert evaluate(claimed, first, second).bounds == evaluate(certificate, first, second).bounds
 
 
 def test_certificates_of_other_networks_are_refused():

@@ -1,0 +1,215 @@
+"""Best-first branch and bound over parts of the domain, on all cores, with an answer at any time.
+
+Every node that was looked at keeps the proof of its bound, so the trees are a certificate whenever the search
+stops: closed, out of time, or interrupted.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+
+from verify.bounds import ROUNDING, Array, Part
+from verify.problem import Problem, Split, Step, by_rule_alone, children, look, tightened_from
+
+Node = dict[str, object]
+
+
+class Goal(Protocol):
+    """What the search is for."""
+
+    def limit(self, target: int) -> float:
+        """What the bounds of a target have to meet, as of now."""
+
+    def offer(self, points: Array, target: int) -> None:
+        """Take candidate points, shape (points, inputs); may raise `Stop`."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a search stopped."""
+
+    tighten: list[Node]  # at the root, for all targets
+    trees: list[list[Node]]  # per target, the root first
+    closed: bool  # every leaf meets the limit
+    upper: float  # the greatest bound of a leaf above its limit's zero: the search's own figure
+    nodes: int  # parts looked at
+    open: int  # leaves that do not meet the limit
+    history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound)
+
+
+class Stop(Exception):
+    """The offered points decided the question: no bound is needed any more."""
+
+
+def search(problem: Problem, root: Part, goal: Goal, deadline: float, jobs: int) -> Search:
+    """Bound every target until all leaves meet their limits, a counterexample is found, or time is up.
+
+    Args:
+        problem: what to bound.
+        root: the whole domain.
+        goal: gives the limits and takes candidate points as they come up.
+        deadline: on the clock of `time.monotonic`.
+        jobs: processes.
+    """
+    run = _Run(problem, goal)
+    with _executor(problem, jobs) as executor:
+        try:
+            run.begin(root)
+            run.work(executor, deadline, max(2 * jobs, 1) if jobs > 1 else 1)
+        except (KeyboardInterrupt, Stop):
+            pass
+    return run.result()
+
+
+@dataclass(order=True)
+class _Leaf:
+    priority: float  # minus the excess of the bound over the limit: the worst leaf comes first
+    order: int
+    target: int = field(compare=False)
+    step: Step = field(compare=False)
+    place: int = field(compare=False)  # of its node in the tree
+
+
+class _Run:
+    def __init__(self, problem: Problem, goal: Goal) -> None:
+        self.problem, self.goal = problem, goal
+        self.tighten: list[Node] = []
+        self.trees: list[list[Node]] = [[{"leaf": {}}] for _ in problem.targets]
+        self.queue: list[_Leaf] = []
+        self.stuck: list[_Leaf] = []
+        self.best: list[float] = []  # bounds of leaves that were closed
+        self.numbers, self.nodes, self.begun = count(), 0, time.monotonic()
+        self.history: list[tuple[float, float]] = []
+
+    def begin(self, root: Part) -> None:
+        """Look at the whole domain: by intervals, and if that is not enough with every neuron tightened."""
+        targets = range(len(self.problem.targets))
+        last = len(self.problem.layers)
+        quick = [by_rule_alone(self.problem, root, t, self.goal.limit(t)) for t in targets]
+        if not all(quick):
+            root, self.tighten = tightened_from(self.problem, root, 1)
+        for t in targets:
+            self.file(t, look(self.problem, root, t, last, self.goal.limit(t)), 0)
+
+    def file(self, target: int, step: Step, place: int) -> None:
+        """Keep a looked-at part as a leaf, and offer its points."""
+        self.trees[target][place] = step.node
+        self.nodes += 1
+        excess = step.bound - self.goal.limit(target)
+        heapq.heappush(self.queue, _Leaf(-excess, next(self.numbers), target, step, place))
+        if len(step.points):
+            self.goal.offer(step.points, target)
+
+    def open(self, leaf: _Leaf) -> bool:
+        spare = ROUNDING * leaf.step.size
+        return bool(leaf.step.bound + (-spare if self.problem.exact else spare) > self.goal.limit(leaf.target))
+
+    def work(self, executor: Executor | None, deadline: float, width: int) -> None:
+        running: dict[Future[tuple[Step, Step]], _Leaf] = {}
+        try:
+            while time.monotonic() < deadline:
+                while self.queue and len(running) < width and (leaf := self.next()):
+                    if executor is None:
+                        self.settle(leaf, _expand_here(self.problem, leaf, self.goal.limit(leaf.target)))
+                        break
+                    running[_submit(executor, leaf, self.goal.limit(leaf.target))] = leaf
+                self.note(running.values())
+                if not running and (not self.queue or executor is not None):
+                    return
+                if running:
+                    done, _ = wait(running, max(deadline - time.monotonic(), 0), FIRST_COMPLETED)
+                    for future in done:
+                        self.settle(running.pop(future), future.result())
+        finally:
+            for leaf in running.values():
+                heapq.heappush(self.queue, leaf)
+
+    def next(self) -> _Leaf | None:
+        """The open leaf with the greatest excess that can be split."""
+        while self.queue:
+            leaf = heapq.heappop(self.queue)
+            if not self.open(leaf):
+                self.best.append(leaf.step.bound)
+            elif leaf.step.split is None:
+                self.stuck.append(leaf)
+            else:
+                return leaf
+        return None
+
+    def settle(self, leaf: _Leaf, steps: tuple[Step, Step]) -> None:
+        tree = self.trees[leaf.target]
+        first = len(tree)
+        tree += [{}, {}]
+        kept = {key: value for key, value in leaf.step.node.items() if key == "tighten"}
+        tree[leaf.place] = kept | {"split": _written(leaf.step.split), "children": [first, first + 1]}
+        for place, step in enumerate(steps, first):
+            self.file(leaf.target, step, place)
+
+    def note(self, running: Iterable[_Leaf]) -> None:
+        bounds = [leaf.step.bound for leaf in (*self.queue[:1], *self.stuck, *running)]
+        if bounds and (not self.history or max(bounds) < self.history[-1][1]):
+            self.history.append((time.monotonic() - self.begun, max(bounds)))
+
+    def result(self) -> Search:
+        leaves = [*self.queue, *self.stuck]
+        left = [leaf for leaf in leaves if self.open(leaf)]
+        upper = max([*self.best, *(leaf.step.bound for leaf in leaves)], default=-np.inf)
+        return Search(self.tighten, self.trees, not left, upper, self.nodes, len(left), self.history)
+
+
+def _written(split: Split | None) -> list[object]:
+    assert split is not None
+    if split[0] == "input":
+        numerator, denominator = float(str(split[2])).as_integer_ratio()
+        return ["input", split[1], f"{numerator}/{denominator}"]
+    return list(split)
+
+
+def _expand(problem: Problem, part: Part, split: Split, target: int, limit: float) -> tuple[Step, Step]:
+    first = 1 if split[0] == "input" else int(str(split[1]))
+    low, high = (look(problem, half, target, first, limit) for half in children(problem, part, split))
+    return low, high
+
+
+def _expand_here(problem: Problem, leaf: _Leaf, limit: float) -> tuple[Step, Step]:
+    assert leaf.step.split is not None
+    return _expand(problem, leaf.step.part, leaf.step.split, leaf.target, limit)
+
+
+def _submit(executor: Executor, leaf: _Leaf, limit: float) -> Future[tuple[Step, Step]]:
+    assert leaf.step.split is not None
+    part = replace(leaf.step.part, vertices=())
+    return executor.submit(_expand_there, part, leaf.step.split, leaf.target, limit)
+
+
+_PROBLEM: list[Problem] = []  # of a worker process, sent once when it starts
+
+
+def _receive(problem: Problem) -> None:
+    _PROBLEM[:] = [problem]
+
+
+def _expand_there(part: Part, split: Split, target: int, limit: float) -> tuple[Step, Step]:
+    low, high = _expand(_PROBLEM[0], part, split, target, limit)
+    return replace(low, part=replace(low.part, vertices=())), replace(high, part=replace(high.part, vertices=()))
+
+
+@contextmanager
+def _executor(problem: Problem, jobs: int) -> Iterator[Executor | None]:
+    if jobs <= 1:
+        yield None
+        return
+    executor = ProcessPoolExecutor(jobs, initializer=_receive, initargs=(problem,))
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,296 @@
+"""Equivalence of two networks on a domain: attack, branch and bound, and a certificate that is checked.
+
+Floating point searches here. A verdict `different` rests on the exact replay of a rational input, a verdict
+`equal` or `equivalent` on a certificate that the independent checker has accepted, or on the canonical form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from flint import fmpq
+
+from precise.arithmetic import to_text
+from precise.network import Network
+from verify import attack, bounds
+from verify.bounds import Array
+from verify.branch_and_bound import Search, Stop, search
+from verify.certificate import Certificate, assemble, sealed
+from verify.checker.check import Proved, evaluate, targets
+from verify.checker.joint import joint
+from verify.claim import Claim, Within, replay, short, within
+from verify.domain import Domain
+from verify.errors import InputError
+from verify.finish import finish
+from verify.linear_program import Facets
+from verify.pairing import pair_neurons
+from verify.problem import Problem, float_target, to_near
+from verify.verdict import Outcome, Verdict, Witness
+
+MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
+STARTS = 32  # of the attack, per target: enough for the fixtures, a few hundredths of a second
+GAP = 1e-6  # relative distance of the proved maximum from the attained one
+CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long and how hard to try."""
+
+    seconds: float = 60.0  # of wall clock, for everything
+    jobs: int = 1  # processes
+    seed: int = 0  # of the attack's starting points
+    tracer: Callable[[str], None] = lambda _: None  # is told what happens, one sentence at a time
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with what proves it."""
+
+    verdict: Verdict
+    certificate: Certificate | None = None  # accepted by the checker
+    history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound) of the search
+
+
+def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort | None = None) -> Decision:
+    """Decide a claim about two networks f and g on a domain.
+
+    Raises:
+        InputError: the numbers of inputs or outputs do not fit.
+    """
+    task = _Task(first, second, domain, effort or Effort())
+    return task.decide(claim)
+
+
+def maximum(
+    first: Network, second: Network, domain: Domain, effort: Effort | None = None, gap: float = GAP
+) -> Decision:
+    """The maximum of |g - f| over all outputs and a domain: attained at a point, and proved from above.
+
+    The verdict's details hold `attained` and `proved` as rationals in text. It is `equivalent` when they are
+    within the relative gap (with the claim |g - f| <= proved), `equal` when both are 0, else `unknown`.
+
+    Raises:
+        InputError: the numbers of inputs or outputs do not fit.
+    """
+    task = _Task(first, second, domain, effort or Effort())
+    return task.maximum(gap)
+
+
+class _Refuter:
+    """The goal of deciding a claim: candidate points are replayed, the thresholds are the limits."""
+
+    def __init__(self, task: _Task, claim: Claim, problem: Problem) -> None:
+        self.task, self.claim, self.problem = task, claim, problem
+        self.witness: Witness | None = None
+
+    def limit(self, target: int) -> float:
+        return self.problem.targets[target].threshold
+
+    def offer(self, points: Array, target: int) -> None:
+        wanted = self.problem.targets[target]
+        found = attack.outputs(self.problem.layers, points)
+        promising = found @ wanted.row > wanted.threshold * (1 - 2.0**-40)
+        for point in points[promising][:4]:
+            self.witness = self.task.replayed(self.claim, point)
+            if self.witness is not None:
+                raise Stop
+
+
+class _Climber:
+    """The goal of the maximum: candidate points raise what is attained, and with it the limits."""
+
+    def __init__(self, task: _Task, problem: Problem, gap: float) -> None:
+        self.task, self.problem, self.gap = task, problem, gap
+        self.attained, self.point = fmpq(0), None
+        self.near = 0.0
+
+    point: tuple[fmpq, ...] | None
+
+    def limit(self, target: int) -> float:
+        return self.near * (1 + self.gap / 2)  # half of the gap is left for rounding
+
+    def offer(self, points: Array, target: int) -> None:
+        values = attack.outputs(self.problem.layers, points) @ self.problem.targets[target].row
+        for i in np.argsort(-values)[:2]:
+            if values[i] > self.near:
+                self.try_point(points[i])
+
+    def try_point(self, point: Array) -> None:
+        for exact in attack.exact_points(self.task.domain, point, self.task.inner):
+            self.try_exact(exact)
+
+    def try_exact(self, point: Sequence[fmpq]) -> None:
+        if self.task.domain.contains(point):
+            value = max(abs(b - a) for a, b in zip(self.task.first(point), self.task.second(point), strict=True))
+            if value > self.attained:
+                self.attained, self.point, self.near = value, tuple(point), to_near(value)
+
+
+class _Task:
+    def __init__(self, first: Network, second: Network, domain: Domain, effort: Effort) -> None:
+        for mine, other, kind in (
+            (first.input_width, second.input_width, "inputs"),
+            (first.output_width, second.output_width, "outputs"),
+        ):
+            if mine != other:
+                raise InputError(f"expected networks with the same number of {kind}, not {mine} and {other}")
+        if domain.inputs != first.input_width:
+            raise InputError(f"expected a domain of {first.input_width} inputs, not {domain.inputs}")
+        self.first, self.second, self.domain, self.effort = first, second, domain, effort
+        self.begun = time.monotonic()
+        self.pairs = pair_neurons(first, second)
+        self.joint = joint(first, second, self.pairs)
+        self.layers = tuple(bounds.as_floats(self.joint))
+        self.lower = np.array([to_near(v) for v in domain.lower])
+        self.upper = np.array([to_near(v) for v in domain.upper])
+        self.facets = _facets(domain)
+        self.inner = [(a + b) / 2 for a, b in zip(domain.lower, domain.upper)] if not domain.halfspaces else None
+
+    def problem(self, claim: Claim) -> Problem:
+        wanted = targets(claim.to_json(), self.first.output_width)
+        exact = all(t.threshold == 0 for t in wanted)
+        return Problem(
+            self.layers,
+            tuple(float_target(t.row, t.sides, t.threshold) for t in wanted),
+            self.facets,
+            self.upper - self.lower,
+            exact,
+        )
+
+    def decide(self, claim: Claim) -> Decision:
+        problem = self.problem(claim)
+        goal = _Refuter(self, claim, problem)
+        root = bounds.whole(self.layers, self.lower, self.upper)
+        try:
+            self.attack(problem, goal)
+        except Stop:
+            return self.different(claim, goal.witness)
+        found = search(problem, root, goal, self.deadline(), self.effort.jobs)
+        if goal.witness is not None:
+            return self.different(claim, goal.witness)
+        return self.proved(claim, problem, found)
+
+    def maximum(self, gap: float) -> Decision:
+        zero = within(0, self.first.output_width)
+        problem = replace(self.problem(zero), exact=False)
+        goal = _Climber(self, problem, gap)
+        self.attack(problem, goal)
+        root = bounds.whole(self.layers, self.lower, self.upper)
+        found = search(problem, root, goal, self.deadline(), self.effort.jobs)
+        certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found)
+        while (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap)) and self.left() > 0:
+            near = within(goal.attained * (1 + _exact(gap)), self.first.output_width)
+            point = finish(certificate | {"claim": near.to_json()}, self.first, self.second, self.end())
+            if point is None:
+                proved = evaluate(certificate, self.first, self.second)
+                upper = _greatest(proved)
+                break
+            goal.try_exact(point)
+        claim = Within((max(upper, fmpq(0)),) * self.first.output_width)
+        certificate = sealed(certificate, claim, proved)
+        details: dict[str, object] = {
+            "attained": to_text(goal.attained),
+            "proved": to_text(claim.epsilon[0]),
+            "point": [to_text(v) for v in goal.point or ()],
+            **self.figures(found, proved),
+        }
+        text = f"attained {short(goal.attained)}, proved at most {short(claim.epsilon[0])}"
+        closed = upper <= goal.attained * (1 + _exact(gap))
+        outcome = Outcome.UNKNOWN if not closed else Outcome.EQUIVALENT if upper > 0 else Outcome.EQUAL
+        verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
+        return Decision(verdict, certificate, found.history)
+
+    def attack(self, problem: Problem, goal: _Refuter | _Climber) -> None:
+        points = attack.starts(self.lower, self.upper, STARTS, self.effort.seed)
+        facets = np.column_stack([self.facets.normals, self.facets.bounds]) if len(self.facets.bounds) else None
+        for number, target in enumerate(problem.targets):
+            best = attack.climb(self.layers, self.lower, self.upper, target.row, points, facets)
+            goal.offer(best[:4], number)
+
+    def replayed(self, claim: Claim, point: Array) -> Witness | None:
+        for exact in attack.exact_points(self.domain, point, self.inner):
+            witness = replay(claim, self.domain, self.first, self.second, exact)
+            if witness is not None:
+                return witness
+        return None
+
+    def different(self, claim: Claim, witness: Witness | None) -> Decision:
+        assert witness is not None
+        floats = attack.nearest_floats(witness.point)
+        again = replay(claim, self.domain, self.first, self.second, floats)
+        details: dict[str, object] = {
+            "float64_point": [float(to_near(v)) for v in floats] if again is not None else None,
+            "seconds": round(time.monotonic() - self.begun, 3),
+        }
+        gap = max(abs(b - a) for a, b in zip(witness.first, witness.second))
+        text = f"an input refutes it, replayed exactly: there |g - f| is {short(gap)}"
+        text += "" if again is not None else " (no float64 point next to it does)"
+        verdict = Verdict(Outcome.DIFFERENT, self.domain.describe(), claim.describe(), text, witness, details)
+        return Decision(verdict)
+
+    def proved(self, claim: Claim, problem: Problem, found: Search) -> Decision:
+        certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
+        if not proved.holds and self.left() > 0:
+            self.effort.tracer("settling what is open exactly")
+            point = finish(certificate, self.first, self.second, self.end())
+            if point is not None and (witness := replay(claim, self.domain, self.first, self.second, point)):
+                return self.different(claim, witness)
+            proved = evaluate(certificate, self.first, self.second)
+        details = self.figures(found, proved)
+        if not proved.holds:
+            worst = max(b - t for b, t in zip(proved.bounds, proved.thresholds) if b is not None)
+            over = f"the proved bound is above what the claim needs by {short(worst)}"
+            text = f"{over} after {found.nodes} parts; {found.open} are open: give more time or a smaller domain"
+            verdict = Verdict(Outcome.UNKNOWN, self.domain.describe(), claim.describe(), text, None, details)
+            return Decision(verdict, None, found.history)
+        certificate = sealed(certificate, claim, proved)
+        same = isinstance(claim, Within) and not any(claim.epsilon)
+        outcome = Outcome.EQUAL if same else Outcome.EQUIVALENT
+        text = f"proved by a certificate of {proved.leaves} leaves, checked in exact arithmetic"
+        verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
+        return Decision(verdict, certificate, found.history)
+
+    def certified(self, claim: Claim, mantissa: int | None, found: Search) -> tuple[Certificate, Proved]:
+        self.effort.tracer(f"checking {found.nodes} parts in exact arithmetic")
+        certificate = assemble(
+            self.first, self.second, self.domain, claim, self.pairs, mantissa, found.tighten, found.trees
+        )
+        return certificate, evaluate(certificate, self.first, self.second)
+
+    def figures(self, found: Search, proved: Proved) -> dict[str, object]:
+        return {
+            "bounds": [None if b is None else to_text(b) for b in proved.bounds],
+            "parts": found.nodes,
+            "leaves": proved.leaves,
+            "open": found.open,
+            "seconds": round(time.monotonic() - self.begun, 3),
+        }
+
+    def deadline(self) -> float:
+        return self.begun + CHECKING * self.effort.seconds
+
+    def end(self) -> float:
+        return self.begun + self.effort.seconds
+
+    def left(self) -> float:
+        return self.end() - time.monotonic()
+
+
+def _greatest(proved: Proved) -> fmpq:
+    return max((b for b in proved.bounds if b is not None), default=fmpq(0))
+
+
+def _exact(value: float) -> fmpq:
+    return fmpq(*map(int, value.as_integer_ratio()))
+
+
+def _facets(domain: Domain) -> Facets:
+    normals = [[to_near(v) for v in normal] for normal, _ in domain.halfspaces]
+    return Facets(
+        np.array(normals).reshape(len(normals), domain.inputs),
+        np.array([to_near(bound) for _, bound in domain.halfspaces]),
+    )

@@ -1,0 +1,79 @@
+"""Which neuron of g belongs to which of f, and by which factor.
+
+Any answer is sound; a good one makes proofs short. Rows are compared by their cosine, layer after layer, and
+assigned by the Hungarian method; factors are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from precise.arithmetic import round_to_bits
+from precise.network import Network
+from verify.checker.joint import Pair, Row, deepened
+
+SIMILAR = 0.5  # rows at more than 60 degrees stay alone: their difference is larger than either of them
+SPARE_BITS = 20  # a factor's error stays this many bits below what the rows differ by anyway
+
+
+def pair_neurons(first: Network, second: Network) -> list[list[Pair]]:
+    """Pairs (neuron of f, neuron of g, factor of g's row) for every hidden layer of the deeper network."""
+    depth = max(len(first.layers), len(second.layers))
+    fs, gs = deepened(first, depth), deepened(second, depth)
+    known: list[Pair] | None = None
+    found = []
+    for (f_rows, f_biases), (g_rows, g_biases) in zip(fs[:-1], gs[:-1]):
+        left = [[*_columns(row, known, 0), b] for row, b in zip(f_rows, f_biases)]
+        right = [[*_columns(row, known, 1), b] for row, b in zip(g_rows, g_biases)]
+        known = _matched(left, right)
+        found.append(known)
+    return found
+
+
+def _columns(row: Sequence[fmpq], pairs: list[Pair] | None, side: int) -> Row:
+    """The entries of paired inputs, in f's scale."""
+    if pairs is None:
+        return list(row)
+    return [row[j] / factor if side else row[i] for i, j, factor in pairs]
+
+
+def _matched(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
+    cosines = _unit_rows(left) @ _unit_rows(right).T
+    chosen = zip(*linear_sum_assignment(cosines, maximize=True))
+    return [(int(i), int(j), _factor(left[i], right[j])) for i, j in chosen if cosines[i, j] > SIMILAR]
+
+
+def _unit_rows(rows: Sequence[Row]) -> NDArray[np.float64]:
+    scaled = []
+    for row in rows:
+        largest = max(map(abs, row)) or fmpq(1)  # a row may be far outside the range of floats
+        scaled.append([float(v.p) / float(v.q) if _small(v) else 0.0 for v in (w / largest for w in row)])
+    array = np.array(scaled)
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    return np.asarray(np.divide(array, lengths, out=np.zeros_like(array), where=lengths > 0))
+
+
+def _small(value: fmpq) -> bool:
+    return bool(max(value.p.bit_length(), value.q.bit_length()) < 1000)
+
+
+def _factor(left: Row, right: Row) -> fmpq:
+    """The factor of `right` that brings it next to `left`: exact if it is a multiple, short if it can be."""
+    best = sum((a * b for a, b in zip(left, right)), fmpq(0)) / sum((b * b for b in right), fmpq(0))
+    misfit = _distance(left, right, best)
+    if misfit == 0:
+        return best
+    if _distance(left, right, fmpq(1)) <= 4 * misfit:
+        return fmpq(1)
+    relative = misfit / max(map(abs, left))
+    bits = relative.q.bit_length() - relative.p.bit_length() + SPARE_BITS
+    return round_to_bits(best, max(bits, SPARE_BITS))
+
+
+def _distance(left: Row, right: Row, factor: fmpq) -> fmpq:
+    return max(abs(a - factor * b) for a, b in zip(left, right))
