@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from precise.critical_points import Line
 from precise.hyperplane import Vector
-from precise.local_map import Known
+from precise.local_map import Known, Row
 from precise.probe import FRACTION_BITS, Point
 
 DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
@@ -55,12 +57,17 @@ def to_point(vector: Vector) -> Point:
 
 def _preactivation_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
-    rows = [row for row in known.layers[0] if not row.linear and any(row.plus)]
+    inverse, biases = _first_layer(tuple(row for row in known.layers[0] if not row.linear and any(row.plus)))
+    scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
+    wanted = scale * generator.standard_normal((count, len(biases))) - biases
+    points: Vector = wanted @ inverse.T
+    return points
+
+
+@lru_cache(maxsize=4)
+def _first_layer(rows: tuple[Row, ...]) -> tuple[Vector, Vector]:
+    """(pseudo-inverse of the unit normals, offsets from the origin)."""
     weights = np.array([[float(v) for v in row.plus] for row in rows])
     biases = np.array([float(row.bias) for row in rows])
     lengths = np.linalg.norm(weights, axis=1)
-    weights, biases = weights / lengths[:, None], biases / lengths
-    scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
-    wanted = scale * generator.standard_normal((count, len(biases))) - biases
-    points: Vector = np.linalg.lstsq(weights, wanted.T, rcond=None)[0].T
-    return points
+    return np.linalg.pinv(weights / lengths[:, None]), biases / lengths

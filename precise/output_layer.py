@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpz_mat
 
 from precise.aim import random_line
-from precise.corners import sides
+from precise.corners import directions, sides
 from precise.hyperplane import Hyperplane
 from precise.local_map import Known, Pattern
-from precise.probe import FRACTION_BITS, Piece, Point, Probe
+from precise.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.row_system import RowSystem
 from precise.signs.below import LayerBelow
 
+SLOPES = 12  # random directions along which a region's gradient is compared; many regions make up for the rest
 FRESH_POINTS = 24  # random points whose equations must hold as well; they also meet regions that witnesses do not
 
 
@@ -58,13 +59,13 @@ def solve_outputs(
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
     points += [_random_point(known, generator) for _ in range(FRESH_POINTS)]
     patterns = known.patterns(points)
-    axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
+    tests = directions(known.inputs, random, SLOPES)
     systems = []
     for number in range(probe.oracle.output_width):
         system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1, random)
-        pieces = probe.output(number).pieces(points, axes)
+        pieces = probe.output(number).pieces(points, tests)
         for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-            system.add(equations(known, point, pattern, piece, below.separate))
+            system.add(equations(known, point, pattern, piece, tests, below.separate))
             if not system.consistent:
                 reason = f"output {number + 1}: the recovered neurons do not explain the oracle"
                 return OutputResult((), system.redundant, reason, contradicted=point)
@@ -88,22 +89,27 @@ def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
 
 
-def equations(known: Known, point: Point, pattern: Pattern, piece: Piece, separate: bool) -> list[list[fmpq | int]]:
-    """(coefficients . local map = gradient and constant) at one point.
+def equations(
+    known: Known, point: Point, pattern: Pattern, piece: Piece, tests: Sequence[Direction], separate: bool
+) -> list[list[fmpq | int]]:
+    """coefficients . local map = slope along every test direction, and the same for the value at the point.
 
     Args:
+        piece: the oracle's value and its slopes along the test directions.
         separate: are there unknowns for the negative sides as well?
     """
-    below = known.affine(len(known.layers) - 1, pattern).tolist()
-    active = pattern[-1]
-    moved = sum((g * c for g, c in zip(piece.slopes, point, strict=True)), fmpq(0)) / (1 << FRACTION_BITS)
-    right = [*piece.slopes, piece.value - moved]
+    below = known.affine(len(known.layers) - 1, pattern)
+    steps = fmpz_mat([[*test, 0] for test in tests]).transpose()
+    columns = (below * steps).transpose().tolist()
+    place = fmpz_mat([[*point, 1 << FRACTION_BITS]]).transpose()  # the value, in units of 2^-FRACTION_BITS
+    columns.append((below * place).transpose().tolist()[0])
+    right = [*piece.slopes, piece.value * (1 << FRACTION_BITS)]
     found: list[list[fmpq | int]] = []
-    for number, value in enumerate(right):
-        column = [int(entries[number]) for entries in below]
-        plus = [c if a else 0 for c, a in zip(column, active, strict=True)]
-        minus = [-c if not a else 0 for c, a in zip(column, active, strict=True)]
-        found.append([*plus, *(minus if separate else ()), int(number == len(right) - 1), value])
+    for number, (column, value) in enumerate(zip(columns, right, strict=True)):
+        plus = [int(c) if a else 0 for c, a in zip(column, pattern[-1], strict=True)]
+        minus = [-int(c) if not a else 0 for c, a in zip(column, pattern[-1], strict=True)]
+        bias = (1 << FRACTION_BITS) if number == len(tests) else 0
+        found.append([*plus, *(minus if separate else ()), bias, value])
     return found
 
 

@@ -50,9 +50,8 @@ class RowSystem:
             self.consistent = False
             return 0
         gain = int(rank) - self.rank
-        for _ in range(gain):
-            weights = [self._random.randint(1, 99) for _ in block]
-            self._kept.append([sum(w * v for w, v in zip(weights, c, strict=True)) for c in zip(*block, strict=True)])
+        weights = fmpz_mat([[self._random.randint(1, 99) for _ in block] for _ in range(gain)])
+        self._kept += [[int(v) for v in row] for row in (weights * fmpz_mat(block)).tolist()]
         self.redundant += int(fresh.rank()) - gain
         self.rank = int(rank)
         self._pivots = [_pivot(reduced, row) for row in range(self.rank)]

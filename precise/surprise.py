@@ -16,10 +16,11 @@ from flint import fmpq, fmpz_mat
 
 from precise.aim import line_between, random_points, to_point
 from precise.arithmetic import common_denominator
+from precise.corners import directions
 from precise.critical_points import Line
 from precise.hyperplane import Vector
 from precise.local_map import Known, passed_on
-from precise.output_layer import both_sides, equations
+from precise.output_layer import SLOPES, both_sides, equations
 from precise.probe import FRACTION_BITS, Point, Probe
 from precise.row_system import RowSystem
 
@@ -51,11 +52,11 @@ class Surprises:
     def _fit(self) -> tuple[fmpz_mat, int] | None:
         """The integer solution and its denominator, if the local maps determine one."""
         system = RowSystem(len(self._known.layers[-1]) + 1, self._random)
-        axes = [[int(i == j) for j in range(self._known.inputs)] for i in range(self._known.inputs)]
+        tests = directions(self._known.inputs, self._random, SLOPES)
         patterns = self._known.patterns(self._fitting)
-        pieces = self._probe.pieces(self._fitting, axes)
+        pieces = self._probe.pieces(self._fitting, tests)
         for point, pattern, piece in zip(self._fitting, patterns, pieces, strict=True):
-            block = equations(self._known, point, pattern, piece, separate=False)
+            block = equations(self._known, point, pattern, piece, tests, separate=False)
             if system.accepts(block):
                 system.add(block)
         answer = system.solve()
