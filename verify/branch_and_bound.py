@@ -7,8 +7,10 @@ stops: closed, out of time, or interrupted.
 from __future__ import annotations
 
 import heapq
+import multiprocessing
+import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -43,6 +45,7 @@ class Search:
     upper: float  # the greatest bound of a leaf above its limit's zero: the search's own figure
     nodes: int  # parts looked at
     open: int  # leaves that do not meet the limit
+    interrupted: bool = False  # by the user
     history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound)
 
 
@@ -50,7 +53,9 @@ class Stop(Exception):
     """The offered points decided the question: no bound is needed any more."""
 
 
-def search(problem: Problem, root: Part, goal: Goal, deadline: float, jobs: int) -> Search:
+def search(
+    problem: Problem, root: Part, goal: Goal, deadline: float, jobs: int, attack: Callable[[], None] = lambda: None
+) -> Search:
     """Bound every target until all leaves meet their limits, a counterexample is found, or time is up.
 
     Args:
@@ -58,15 +63,21 @@ def search(problem: Problem, root: Part, goal: Goal, deadline: float, jobs: int)
         root: the whole domain.
         goal: gives the limits and takes candidate points as they come up.
         deadline: on the clock of `time.monotonic`.
-        jobs: processes.
+        jobs: processes; they start when the whole domain has to be split.
+        attack: is called before that, to offer points to the goal.
     """
     run = _Run(problem, goal)
-    with _executor(problem, jobs) as executor:
-        try:
-            run.begin(root)
-            run.work(executor, deadline, max(2 * jobs, 1) if jobs > 1 else 1)
-        except (KeyboardInterrupt, Stop):
-            pass
+    try:
+        run.begin(root)
+        if run.unfinished():
+            attack()
+        if run.unfinished():
+            with _executor(problem, jobs) as executor:
+                run.work(executor, deadline, 2 * jobs if jobs > 1 else 1)
+    except KeyboardInterrupt:
+        run.interrupted = True
+    except Stop:
+        pass
     return run.result()
 
 
@@ -89,6 +100,7 @@ class _Run:
         self.best: list[float] = []  # bounds of leaves that were closed
         self.numbers, self.nodes, self.begun = count(), 0, time.monotonic()
         self.history: list[tuple[float, float]] = []
+        self.interrupted = False
 
     def begin(self, root: Part) -> None:
         """Look at the whole domain: by intervals, and if that is not enough with every neuron tightened."""
@@ -108,6 +120,10 @@ class _Run:
         heapq.heappush(self.queue, _Leaf(-excess, next(self.numbers), target, step, place))
         if len(step.points):
             self.goal.offer(step.points, target)
+
+    def unfinished(self) -> bool:
+        """Whether a leaf is open."""
+        return any(self.open(leaf) for leaf in self.queue)
 
     def open(self, leaf: _Leaf) -> bool:
         spare = ROUNDING * leaf.step.size
@@ -163,7 +179,7 @@ class _Run:
         leaves = [*self.queue, *self.stuck]
         left = [leaf for leaf in leaves if self.open(leaf)]
         upper = max([*self.best, *(leaf.step.bound for leaf in leaves)], default=-np.inf)
-        return Search(self.tighten, self.trees, not left, upper, self.nodes, len(left), self.history)
+        return Search(self.tighten, self.trees, not left, upper, self.nodes, len(left), self.interrupted, self.history)
 
 
 def _written(split: Split | None) -> list[object]:
@@ -195,6 +211,7 @@ _PROBLEM: list[Problem] = []  # of a worker process, sent once when it starts
 
 
 def _receive(problem: Problem) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process hears of it and ends the search
     _PROBLEM[:] = [problem]
 
 
@@ -208,7 +225,8 @@ def _executor(problem: Problem, jobs: int) -> Iterator[Executor | None]:
     if jobs <= 1:
         yield None
         return
-    executor = ProcessPoolExecutor(jobs, initializer=_receive, initargs=(problem,))
+    context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of numerical libraries
+    executor = ProcessPoolExecutor(jobs, context, initializer=_receive, initargs=(problem,))
     try:
         yield executor
     finally:

@@ -12,9 +12,9 @@ from precise.arithmetic import to_text
 from precise.formats.atomic_file import write_whole
 from precise.network import Network
 from verify.checker.check import FORMAT, VERSION, Proved
-from verify.checker.encoding import seal
+from verify.checker.encoding import number, numbers, seal
 from verify.checker.joint import Pair
-from verify.claim import Claim
+from verify.claim import Claim, SameTop1, Within
 from verify.domain import Domain
 from verify.errors import InputError
 
@@ -52,6 +52,21 @@ def sealed(certificate: Certificate, claim: Claim, proved: Proved) -> Certificat
     bounds = [None if bound is None else to_text(bound) for bound in proved.bounds]
     whole = certificate | {"claim": claim.to_json(), "bounds": bounds}
     return whole | {"seal": seal(whole)}
+
+
+def claim_of(certificate: Certificate) -> Claim:
+    """The claim of a certificate that the checker has accepted."""
+    claim = certificate["claim"]
+    if claim["property"] == "within":
+        return Within(tuple(number(e) for e in claim["epsilon"]))
+    return SameTop1(number(claim["margin"]))
+
+
+def domain_of(certificate: Certificate) -> Domain:
+    """The domain of a certificate that the checker has accepted."""
+    written = certificate["domain"]
+    halfspaces = tuple((tuple(numbers(normal)), number(bound)) for normal, bound in written["halfspaces"])
+    return Domain(tuple(numbers(written["lower"])), tuple(numbers(written["upper"])), halfspaces)
 
 
 def write_certificate(path: str | Path, certificate: Certificate) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import mpmath
-from flint import fmpq
+from flint import arb, fmpq
 
 from precise.arithmetic import RationalLike, rational, to_mpf, to_text
 from precise.network import Network
@@ -93,6 +93,24 @@ def same_top1(outputs: int, margin: RationalLike = 0) -> SameTop1:
     if outputs < 2:
         raise InputError("expected networks with at least two outputs: with one there is no top class")
     return SameTop1(exact)
+
+
+def logit_margin(confidence: RationalLike) -> fmpq:
+    """A lead that f's largest output has wherever its softmax gives that output at least this probability.
+
+    With p >= P the other outputs share 1 - P, so each is at most (1 - P) / P times as likely: the lead is at
+    least ln(P / (1 - P)), rounded down here. The claim is then a little stronger than needed.
+
+    Raises:
+        InputError: the probability is not below 1, or is negative.
+    """
+    exact = rational(confidence)
+    if not 0 <= exact < 1:
+        raise InputError(f"expected a confidence of at least 0 and below 1, not {exact}")
+    if exact <= fmpq(1, 2):
+        return fmpq(0)
+    mantissa, exponent = arb(exact / (1 - exact)).log().lower().man_exp()
+    return max(fmpq(mantissa) * fmpq(2) ** int(exponent), fmpq(0))
 
 
 def replay(claim: Claim, domain: Domain, first: Network, second: Network, point: Sequence[fmpq]) -> Witness | None:

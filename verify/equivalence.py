@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from flint import fmpq
@@ -31,7 +32,7 @@ from verify.problem import Problem, float_target, to_near
 from verify.verdict import Outcome, Verdict, Witness
 
 MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
-STARTS = 32  # of the attack, per target: enough for the fixtures, a few hundredths of a second
+FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
@@ -166,10 +167,10 @@ class _Task:
         goal = _Refuter(self, claim, problem)
         root = bounds.whole(self.layers, self.lower, self.upper)
         try:
-            self.attack(problem, goal)
+            self.attack(problem, goal, FIRST_STARTS)
         except Stop:
             return self.different(claim, goal.witness)
-        found = search(problem, root, goal, self.deadline(), self.effort.jobs)
+        found = self.search(problem, root, goal)
         if goal.witness is not None:
             return self.different(claim, goal.witness)
         return self.proved(claim, problem, found)
@@ -178,11 +179,15 @@ class _Task:
         zero = within(0, self.first.output_width)
         problem = replace(self.problem(zero), exact=False)
         goal = _Climber(self, problem, gap)
-        self.attack(problem, goal)
         root = bounds.whole(self.layers, self.lower, self.upper)
-        found = search(problem, root, goal, self.deadline(), self.effort.jobs)
+        self.attack(problem, goal, FIRST_STARTS)
+        found = self.search(problem, root, goal)
         certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found)
-        while (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap)) and self.left() > 0:
+        while (
+            (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap))
+            and self.left() > 0
+            and not found.interrupted
+        ):
             near = within(goal.attained * (1 + _exact(gap)), self.first.output_width)
             point = finish(certificate | {"claim": near.to_json()}, self.first, self.second, self.end())
             if point is None:
@@ -204,8 +209,13 @@ class _Task:
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
         return Decision(verdict, certificate, found.history)
 
-    def attack(self, problem: Problem, goal: _Refuter | _Climber) -> None:
-        points = attack.starts(self.lower, self.upper, STARTS, self.effort.seed)
+    def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber) -> Search:
+        self.effort.tracer("branch and bound")
+        again = partial(self.attack, problem, goal, STARTS)
+        return search(problem, root, goal, self.deadline(), self.effort.jobs, again)
+
+    def attack(self, problem: Problem, goal: _Refuter | _Climber, count: int) -> None:
+        points = attack.starts(self.lower, self.upper, count, self.effort.seed)
         facets = np.column_stack([self.facets.normals, self.facets.bounds]) if len(self.facets.bounds) else None
         for number, target in enumerate(problem.targets):
             best = attack.climb(self.layers, self.lower, self.upper, target.row, points, facets)
@@ -234,7 +244,7 @@ class _Task:
 
     def proved(self, claim: Claim, problem: Problem, found: Search) -> Decision:
         certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
-        if not proved.holds and self.left() > 0:
+        if not proved.holds and self.left() > 0 and not found.interrupted:
             self.effort.tracer("settling what is open exactly")
             point = finish(certificate, self.first, self.second, self.end())
             if point is not None and (witness := replay(claim, self.domain, self.first, self.second, point)):
@@ -245,6 +255,7 @@ class _Task:
             worst = max(b - t for b, t in zip(proved.bounds, proved.thresholds) if b is not None)
             over = f"the proved bound is above what the claim needs by {short(worst)}"
             text = f"{over} after {found.nodes} parts; {found.open} are open: give more time or a smaller domain"
+            text = f"interrupted; {text}" if found.interrupted else text
             verdict = Verdict(Outcome.UNKNOWN, self.domain.describe(), claim.describe(), text, None, details)
             return Decision(verdict, None, found.history)
         certificate = sealed(certificate, claim, proved)
