@@ -39,6 +39,7 @@ def network_from_rows(
     tables.append([list(row.weights) for row in outputs])
     biases = [*([fmpq(row.bias) for row in rows] for rows in known.layers), [row.bias for row in outputs]]
     _lift(known, tables, biases)
+    _prune(tables, biases)
     layers: list[Layer] = []
     factors = [fmpq(1)] * inputs
     for weights, bias in zip(tables, biases, strict=True):
@@ -49,6 +50,15 @@ def network_from_rows(
         layers.append(Layer(rows, tuple(b * s for b, s in zip(bias, scales, strict=True))))
         factors = scales
     return Network(tuple(layers))
+
+
+def _prune(tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:
+    """Leave out neurons that no neuron of the next layer uses (one a layer stays)."""
+    for layer in range(len(tables) - 2, -1, -1):
+        used = [j for j in range(len(tables[layer])) if any(row[j] for row in tables[layer + 1])] or [0]
+        tables[layer] = [tables[layer][j] for j in used]
+        biases[layer] = [biases[layer][j] for j in used]
+        tables[layer + 1] = [[row[j] for j in used] for row in tables[layer + 1]]
 
 
 def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:

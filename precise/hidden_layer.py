@@ -316,7 +316,7 @@ class LayerSearch:
     def _decide(self, final: bool) -> None:
         """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
         vectors = [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
-        decision = self.below.decide(vectors, final)
+        decision = self.below.decide(vectors, final, len(self.result.rows) >= self._width)
         if decision is None:
             return
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]

@@ -86,8 +86,8 @@ class RowSearch:
 
     def _acting(self, system: RowSystem | None) -> frozenset[int]:
         """A surface of any deeper layer tells the active sides as well as one of the wanted layer."""
-        believed = self.separate and system and system.consistent and system.redundant >= REDUNDANT
-        return acting_sides(system, self.features) if system and believed else frozenset()
+        told = self.separate and system is not None and system.consistent
+        return acting_sides(system, self.features) if system and told else frozenset()
 
     def _gather(self, surface: Surface, trail: Trail) -> Surface | None:
         """Walk on one surface; returns a lower one if it is met, else leaves the outcome in the trail."""

@@ -60,21 +60,26 @@ class LayerBelow:
         if self.separate:
             self._evidence.add(acting)
 
-    def decide(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
-        """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them."""
+    def decide(self, vectors: Sequence[Vector], final: bool, whole: bool = True) -> Decision | None:
+        """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them.
+
+        Args:
+            whole: are these all rows of the next layer? If not, a neuron that none of them sees keeps both sides.
+        """
         if self.signs is not None:
             return None
-        return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final)
+        return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final, whole)
 
-    def _by_sides(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
+    def _by_sides(self, vectors: Sequence[Vector], final: bool, whole: bool) -> Decision | None:
         for vector in vectors:
             self._evidence.add({unknown for unknown, v in enumerate(vector[:-1]) if v})
         signs = self._evidence.signs()
         if Sign.UNSEEN in signs and not final:
             return None
-        self._set(signs, apply_signs(self._known.layers[self._index], signs))
+        kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
+        self._set(signs, apply_signs(self._known.layers[self._index], kept))
         self.twins = signs.count(Sign.BOTH)
-        chosen = acting_unknowns(signs)
+        chosen = acting_unknowns(kept)
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
