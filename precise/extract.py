@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from time import perf_counter
 
@@ -28,6 +29,8 @@ from precise.workers import following
 
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
+UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
+
 Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
@@ -46,7 +49,7 @@ class _Incomplete(Exception):
 
 def extract(
     oracle: Oracle,
-    widths: Sequence[int],
+    widths: Sequence[int] | None,
     seed: int = 0,
     jobs: int = 1,
     patience: Patience | None = None,
@@ -56,7 +59,8 @@ def extract(
 
     Args:
         oracle: what is asked; its precision must be None (exact) or enough bits for exact answers.
-        widths: (inputs, neurons of each hidden layer ..., outputs).
+        widths: (inputs, neurons of each hidden layer ..., outputs); None: they are found as well, each layer counted
+            as whole when `patience` meets no further neuron of it.
         seed: every random choice follows from it.
         jobs: processes that follow candidates; the result does not depend on it.
         patience: when a layer counts as having no further neuron that can be found.
@@ -86,7 +90,9 @@ def extract(
     return Extraction(network, run.known, run.report)
 
 
-def _check(oracle: Oracle, widths: Sequence[int]) -> None:
+def _check(oracle: Oracle, widths: Sequence[int] | None) -> None:
+    if widths is None:
+        return
     if len(widths) < 3:
         raise InputError(f"widths: expected at least one hidden layer, not {list(widths)}")
     if widths[0] != oracle.input_width or widths[-1] != oracle.output_width:
@@ -102,37 +108,64 @@ class _Run:
     def __init__(
         self,
         oracle: Oracle,
-        widths: Sequence[int],
+        widths: Sequence[int] | None,
         seed: int,
         jobs: int,
         patience: Patience,
         progress: Progress,
     ) -> None:
         self.oracle = oracle
-        self.hidden = tuple(widths[1:-1])
+        self.hidden = None if widths is None else tuple(widths[1:-1])
         self.jobs = jobs if oracle.budget is None else 1  # a budget is exact only when one process asks
         self.patience = patience
         self.progress = progress
         self.random = Random(seed)
-        size = min(widths[0], max(widths[1], SMALLEST_SLICE))
-        coordinates = sorted(self.random.sample(range(widths[0]), size))
-        self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(widths[-1])])
+        size = min(oracle.input_width, max(self.hidden[0], SMALLEST_SLICE) if self.hidden else UNKNOWN_SLICE)
+        coordinates = sorted(self.random.sample(range(oracle.input_width), size))
+        self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(oracle.output_width)])
         self.known = Known(size)
-        self.report = Report(list(widths), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
+        self.report = Report(list(widths or []), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
 
     def everything(self) -> Network:
         with following(self.probe, self.jobs) as follow:
-            for number, width in enumerate(self.hidden, 1):
-                self.layer(number, width, follow)
+            if self.hidden is None:
+                self.layers_of_unknown_width(follow)
+            else:
+                for number, width in enumerate(self.hidden, 1):
+                    self.layer(number, width, follow, last=number == len(self.hidden))
         outputs = self.outputs()
         network = self.whole(outputs)
         self.compare(network)
         return network
 
-    def layer(self, number: int, width: int, follow: Follow) -> None:
+    def layers_of_unknown_width(self, follow: Follow) -> None:
+        """Layer after layer until fresh lines have no critical point that the known neurons do not explain."""
+        for number in count(1):
+            before = list(self.known.layers)
+            result = self.layer(number, None, follow, last=False)
+            if not result.rows and result.candidates_since:
+                raise _Incomplete(
+                    f"layer {number}: {result.candidates} critical points belong to no neuron that was found"
+                )
+            if not result.rows:
+                self.known.layers[:] = before
+                self.known.changed()
+                self.report.layers.pop()
+                break
+            self.witnesses = [record.witness for record in result.records]
+            report = self.report.layers[-1]
+            report.width = len(result.rows)
+            after = f"{result.candidates_since} candidates on {result.lines_since} lines"
+            report.notes.append(f"{report.width} neurons: after the last one, {after} led to no other")
+        found = [layer.rows for layer in self.report.layers]
+        if not found:
+            raise _Incomplete("the oracle has no critical point on the lines that were searched")
+        self.report.widths = [self.oracle.input_width, *found, self.oracle.output_width]
+
+    def layer(self, number: int, width: int | None, follow: Follow, last: bool) -> LayerResult:
         name = f"layer {number}"
         search = LayerSearch(
             self.probe,
@@ -144,7 +177,7 @@ class _Run:
             self.random.getrandbits(64),
             self.patience,
             lambda done, total: self.progress(name, done, total),
-            last=number == len(self.hidden),
+            last=last,
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)
@@ -153,17 +186,20 @@ class _Run:
         finally:
             self._record(search.result, report)
             self._signed(number - 1, search.below)
+        self.lacking = frozenset(search.result.lacking)
+        if width is None:
+            return search.result
         self.witnesses = [record.witness for record in search.result.records]
         self.missing = width - len(search.result.rows)
-        self.lacking = frozenset(search.result.lacking)
         if self.missing:
             report.notes.append(
                 f"{len(search.result.rows)} of {width} neurons found; {self.patience.candidates} candidates in a row "
                 "met no other, so that the rest is dead, always active, equal to another, or rare"
             )
+        return search.result
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:
-        report.rows = len(result.rows)
+        report.rows, report.rechecked = len(result.rows), result.rechecked
         report.neurons = [NeuronReport("open", r.tries, r.queries, r.redundant) for r in result.records]
         report.lines, report.candidates, report.ends = result.lines, result.candidates, result.ends
         report.queries_critical_points, report.queries_signatures = result.queries_lines, result.queries_rows
@@ -191,12 +227,12 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         with self.stage("output layer"):
-            below = LayerBelow(self.known, len(self.hidden) - 1, self.missing, self.random, self.lacking)
+            below = LayerBelow(self.known, len(self.known.layers) - 1, self.missing, self.random, self.lacking)
             result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random)
             self.report.output_equations = result.redundant
             if not result.rows:
                 raise _Incomplete(result.reason)
-            self._signed(len(self.hidden), below)
+            self._signed(len(self.known.layers), below)
         return result.rows
 
     def whole(self, outputs: Sequence[OutputRow]) -> Network:

@@ -7,6 +7,7 @@ number of workers.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -112,6 +113,9 @@ class LayerResult:
     lacking: set[tuple[int, int]] = field(default_factory=set)  # (row, feature) of weights that are not known
     lines: int = 0
     candidates: int = 0
+    rechecked: int = 0  # rows whose prediction was tried again at fresh points when the layer was found
+    lines_since: int = 0  # searched since the last new row
+    candidates_since: int = 0  # followed since the last new row
     ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
     seconds_lines: float = 0.0
     seconds_rows: float = 0.0
@@ -129,7 +133,7 @@ class LayerSearch:
         self,
         probe: Probe,
         known: Known,
-        width: int,
+        width: int | None,
         missing: int,
         lacking: frozenset[tuple[int, int]],
         follow: Follow,
@@ -143,7 +147,7 @@ class LayerSearch:
         self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
         self._probe = probe
         self._known = known
-        self._width = width
+        self._width = sys.maxsize if width is None else width
         self._follow = follow
         self._random = Random(seed)
         self._generator = np.random.default_rng(self._random.getrandbits(64))
@@ -163,6 +167,15 @@ class LayerSearch:
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
+        self._search()
+        if self._recheck():
+            self._search()
+        if len(self.result.rows) < self._width and self.below.signs is not None:
+            self._followed(self._unfinished(close=True))
+        self._decide(final=True)
+        return self.result
+
+    def _search(self) -> None:
         while len(self.result.rows) < self._width:
             waiting = self._candidates()
             self._empty = 0 if waiting else self._empty + 1
@@ -172,10 +185,23 @@ class LayerSearch:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
                 if self._round(batch):
                     waiting = self._unknown(waiting)
-        if len(self.result.rows) < self._width and self.below.signs is not None:
-            self._followed(self._unfinished(close=True))
-        self._decide(final=True)
-        return self.result
+
+    def _recheck(self) -> bool:
+        """Ask every row for fresh predicted points once more, now that the layer stands; true if one was dropped."""
+        start = perf_counter()
+        known = [Assembled(row, record.witness) for row, record in zip(self.result.rows, self.result.records)]
+        outcomes = self._follow(self._tasks(known))
+        self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
+        kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
+        dropped = len(kept) < len(known)
+        self.result.rechecked = len(known)
+        if dropped:
+            self.result.rows[:] = [self.result.rows[number] for number in kept]
+            self.result.records = [self.result.records[number] for number in kept]
+            self._since = self._empty = 0
+            self._changed()
+        self.result.seconds_rows += perf_counter() - start
+        return dropped
 
     @property
     def _features(self) -> int:
@@ -191,13 +217,14 @@ class LayerSearch:
         found = self._unknown(critical_points(self._probe, line, low, high))
         self._random.shuffle(found)
         self.result.lines += 1
+        self.result.lines_since += 1
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
         return found[: 4 * ROUND]
 
     def _surprising_line(self) -> tuple[Line, int, int] | None:
-        """In the last hidden layer, when lines at random have become fruitless."""
-        if not (self._last and self._empty >= EMPTY_LINES and not self.below.separate):
+        """In the last hidden layer (or what may be it), when lines at random have become fruitless."""
+        if not ((self._last or self._width == sys.maxsize) and self._empty >= EMPTY_LINES and not self.below.separate):
             return None
         if self._surprises is None or self._surprises[0] != self._version:
             self._surprises = (
@@ -258,31 +285,27 @@ class LayerSearch:
         return any(self._known.layers[-2][j].linear for j in features)
 
     def _followed(self, candidates: Sequence[Candidate]) -> None:
-        known = tuple(tuple(rows) for rows in self._known.layers)
-        separate, calibration = self.below.separate, self._probe.calibration
-        tasks = [
-            Task(
-                self._version,
-                known,
-                separate,
-                self._last,
-                candidate,
-                self._random.getrandbits(64),
-                calibration,
-            )
-            for candidate in candidates
-        ]
         fresh = False
-        for outcome in self._follow(tasks):
+        for outcome in self._follow(self._tasks(candidates)):
             self._probe.adopt(outcome.calibration)
             self.result.queries_rows += outcome.queries
             fresh = self._merge(outcome) or fresh
         if fresh:
             self._changed()
 
+    def _tasks(self, candidates: Sequence[Candidate]) -> list[Task]:
+        known = tuple(tuple(rows) for rows in self._known.layers)
+        separate, calibration = self.below.separate, self._probe.calibration
+        seeds = [self._random.getrandbits(64) for _ in candidates]
+        return [
+            Task(self._version, known, separate, self._last, candidate, seed, calibration)
+            for candidate, seed in zip(candidates, seeds, strict=True)
+        ]
+
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
         self._since += 1
+        self.result.candidates_since = self._since
         self.below.learn(outcome.acting)
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
             self._count(outcome.end)
@@ -296,8 +319,8 @@ class LayerSearch:
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
-        self._since = 0
-        self._progress(len(self.result.rows), self._width)
+        self._since = self.result.candidates_since = self.result.lines_since = 0
+        self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
 
     def _count(self, end: str) -> None:

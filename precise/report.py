@@ -30,6 +30,7 @@ class LayerReport:
     neurons: list[NeuronReport] = field(default_factory=list)
     lines: int = 0  # searched for critical points
     candidates: int = 0  # critical points followed
+    rechecked: int = 0  # rows that were asked for fresh predicted points again when the layer was found
     ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
     queries_critical_points: int = 0
     queries_signatures: int = 0
