@@ -74,7 +74,8 @@ def extract(
         InputError: the widths do not fit the oracle.
     """
     _check(oracle, widths)
-    run = _Run(oracle, widths, seed, jobs, patience or Patience(), progress or (lambda *_: None))
+    patience = patience or (Patience(candidates=150, lines=30) if widths is None else Patience())
+    run = _Run(oracle, widths, seed, jobs, patience, progress or (lambda *_: None))
     start = perf_counter()
     network = None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,11 @@ def extract(
         str, typer.Option(metavar="ORACLE", help="exact, float64, a number of bits, or module:function.")
     ] = "exact",
     widths: Annotated[
-        str | None, typer.Option(help="Of a module:function oracle, such as 784,16,16,1.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Of a module:function oracle, such as 784,16,16,1; 784,auto,1 (or auto, for a MODEL) finds them.",
+            show_default=False,
+        ),
     ] = None,
     precision: Annotated[
         int | None,
@@ -51,8 +56,8 @@ def extract(
     """Recover a network exactly from queries alone; for research on one's own networks.
 
     Either MODEL is a file, which only the oracle reads, or --oracle names a function of one's own and --widths its
-    shape. A complete result is written to OUT; an incomplete one is not a network: its rows and its report go to OUT as
-    JSON, and the exit status is 3.
+    shape. A complete result is written to OUT. One that lacks only what acts nowhere that was seen is written as well,
+    any other incomplete one is not a network: its rows and its report go to OUT as JSON. Both end with status 3.
     """
     from precise.extract import extract as run
 
@@ -71,7 +76,7 @@ def extract(
 
 def _oracle(
     model: Path | None, oracle: str, widths: str | None, precision: int | None, budget: int | None
-) -> tuple[Oracle, tuple[int, ...]]:
+) -> tuple[Oracle, tuple[int, ...] | None]:
     from precise.oracle import ExactOracle, FunctionOracle, RoundedOracle, load_function
 
     if ":" in oracle:
@@ -79,20 +84,23 @@ def _oracle(
             raise InputError(f"--oracle {oracle}: expected no model file beside a function of one's own, not {model}")
         if widths is None:
             raise InputError(f"--oracle {oracle}: expected --widths as well, such as --widths 784,16,16,1")
-        shape = parse_widths(widths)
+        found = re.fullmatch(r"(\d+),auto,(\d+)", widths.replace(" ", ""))
+        given = parse_widths(",".join((found[1], "1", found[2])) if found else widths)
         function = load_function(oracle)
-        return FunctionOracle(function, shape[0], shape[-1], precision, budget, f"the oracle {oracle}"), shape
+        asked = FunctionOracle(function, given[0], given[-1], precision, budget, f"the oracle {oracle}")
+        return asked, None if found else given
     if model is None:
         raise InputError("expected a MODEL file, or --oracle module:function with --widths")
-    if widths is not None or precision is not None:
-        raise InputError("expected --widths and --precision only with --oracle module:function")
+    if widths not in (None, "auto") or precision is not None:
+        raise InputError("expected --precision, and --widths other than auto, only with --oracle module:function")
     network = load_network(model)
+    shape = None if widths == "auto" else network.widths
     if oracle == "exact":
-        return ExactOracle(network, budget), network.widths
+        return ExactOracle(network, budget), shape
     bits = "53" if oracle == "float64" else oracle
     if not bits.isdecimal() or not 2 <= int(bits) <= 1_000_000:
         raise InputError(f"--oracle {oracle}: expected exact, float64, a number of bits or module:function")
-    return RoundedOracle(network, int(bits), budget), network.widths
+    return RoundedOracle(network, int(bits), budget), shape
 
 
 def _write(result: Extraction, out: Path) -> None:
@@ -100,6 +108,8 @@ def _write(result: Extraction, out: Path) -> None:
         saved = save_network(result.network, out)
         rounded = f", {saved.rounded:,} values rounded to float64" if saved.rounded else ""
         print(f"\nwritten to {out} ({saved.format}{rounded})")
+        if not result.report.complete:
+            raise typer.Exit(INCOMPLETE)
         return
     partial = {
         "format": "precise-partial-extraction",
