@@ -14,7 +14,7 @@ from precise.network import Network
 from verify.checker.check import FORMAT, VERSION, Proved
 from verify.checker.encoding import number, numbers, seal
 from verify.checker.joint import Pair
-from verify.claim import Claim, SameTop1, Within
+from verify.claim import Claim, Excluded, SameTop1, Within
 from verify.domain import Domain
 from verify.errors import InputError
 
@@ -59,7 +59,14 @@ def claim_of(certificate: Certificate) -> Claim:
     claim = certificate["claim"]
     if claim["property"] == "within":
         return Within(tuple(number(e) for e in claim["epsilon"]))
-    return SameTop1(number(claim["margin"]))
+    if claim["property"] == "top1":
+        return SameTop1(number(claim["margin"]))
+    return Excluded(
+        tuple(
+            tuple((tuple(numbers(row)), number(bound), bool(strict)) for row, bound, strict in conditions)
+            for conditions in claim["alternatives"]
+        )
+    )
 
 
 def domain_of(certificate: Certificate) -> Domain:

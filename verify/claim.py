@@ -66,7 +66,43 @@ class SameTop1:
         return {"property": "top1", "margin": to_text(self.margin)}
 
 
-Claim: TypeAlias = Within | SameTop1
+@dataclass(frozen=True)
+class Excluded:
+    """The outputs meet none of the alternatives; each is a conjunction of linear conditions.
+
+    A condition (row, bound, strict) is row . (f's outputs, differences g - f) > bound, or >= if it is not strict.
+    """
+
+    alternatives: tuple[tuple[tuple[tuple[fmpq, ...], fmpq, bool], ...], ...]
+
+    def refuted_by(self, first: Sequence[fmpq], second: Sequence[fmpq]) -> bool:
+        """Whether these outputs of f and g break the claim, exactly."""
+        values = [*first, *(b - a for a, b in zip(first, second, strict=True))]
+        return any(all(_met(condition, values) for condition in conditions) for conditions in self.alternatives)
+
+    def describe(self) -> str:
+        """The claim in words."""
+        count = len(self.alternatives)
+        return f"the outputs of f and g meet none of {count} condition{'s' * (count != 1)}"
+
+    def to_json(self) -> dict[str, object]:
+        """The claim as certificates write it."""
+        return {
+            "property": "excluded",
+            "alternatives": [
+                [[[to_text(v) for v in row], to_text(bound), strict] for row, bound, strict in conditions]
+                for conditions in self.alternatives
+            ],
+        }
+
+
+def _met(condition: tuple[tuple[fmpq, ...], fmpq, bool], values: Sequence[fmpq]) -> bool:
+    row, bound, strict = condition
+    value = sum((w * v for w, v in zip(row, values, strict=True)), fmpq(0))
+    return bool(value > bound if strict else value >= bound)
+
+
+Claim: TypeAlias = Within | SameTop1 | Excluded
 
 
 def within(epsilon: RationalLike, outputs: int) -> Within:

@@ -94,7 +94,7 @@ class _Refuter:
     def offer(self, points: Array, target: int) -> None:
         wanted = self.problem.targets[target]
         found = attack.outputs(self.problem.layers, points)
-        promising = found @ wanted.row > wanted.threshold * (1 - 2.0**-40)
+        promising = found @ wanted.row >= wanted.threshold - abs(wanted.threshold) * 2.0**-40
         for point in points[promising][:4]:
             self.witness = self.task.replayed(self.claim, point)
             if self.witness is not None:
@@ -153,7 +153,7 @@ class _Task:
 
     def problem(self, claim: Claim) -> Problem:
         wanted = targets(claim.to_json(), self.first.output_width)
-        exact = all(t.threshold == 0 for t in wanted)
+        exact = isinstance(claim, Within) and not any(claim.epsilon)
         return Problem(
             self.layers,
             tuple(float_target(t.row, t.sides, t.threshold) for t in wanted),

@@ -168,7 +168,8 @@ class _Leaf:
         for condition in self.conditions:
             term = _term(condition.row, inputs)
             solver.add(term > 0 if condition.strict else term >= 0)
-        solver.add(_term(self.objective, inputs) > 0)
+        reached = _term(self.objective, inputs)
+        solver.add(reached >= 0 if self.target.strict else reached > 0)
         if not self._satisfied(solver):
             return None
         model = solver.model()
@@ -185,7 +186,7 @@ class _Leaf:
             share = z3.Real(f"s{i}")
             solver.add(share >= _value(low) * slope, share >= _value(high) * slope)
             total.append(share)
-        solver.add(z3.Sum(*total) < 0 if empty else z3.Sum(*total) <= 0)
+        solver.add(z3.Sum(*total) < 0 if empty or self.target.strict else z3.Sum(*total) <= 0)
         if not self._satisfied(solver):
             return None
         model = solver.model()

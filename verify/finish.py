@@ -43,7 +43,7 @@ def finish(certificate: Certificate, first: Network, second: Network, deadline: 
 
 
 def _short(bounds: Bounds, root: Part, tree: list[Node], target: Target) -> Iterator[tuple[Part, int]]:
-    """The leaves whose bound is above the threshold, with their parts."""
+    """The leaves whose bound does not meet the threshold, with their parts."""
     stack = [(root, 0)]
     while stack:
         part, index = stack.pop()
@@ -54,7 +54,7 @@ def _short(bounds: Bounds, root: Part, tree: list[Node], target: Target) -> Iter
             stack += zip(bounds.split(part, node["split"]), node["children"], strict=True)
             continue
         bound = leaf(bounds, part, node["leaf"], target)
-        if bound is not None and bound > target.threshold:
+        if bound is not None and (bound > target.threshold or (target.strict and bound == target.threshold)):
             yield part, index
 
 

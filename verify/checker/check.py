@@ -37,6 +37,7 @@ class Target:
     row: Row  # over (f's outputs, differences)
     sides: list[tuple[Row, fmpq]]  # side . outputs >= margin
     threshold: fmpq
+    strict: bool = False  # the bound has to be below the threshold
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class Proved:
 
     bounds: tuple[fmpq | None, ...]  # per target, an upper bound of its row; None: there is no input
     thresholds: tuple[fmpq, ...]  # what the claim needs the bounds to be at most
+    strict: tuple[bool, ...]  # whether it needs them to be below that
     leaves: int  # of all trees
 
     @property
     def holds(self) -> bool:
         """Whether the claim is proved."""
-        return all(b is None or b <= t for b, t in zip(self.bounds, self.thresholds, strict=True))
+        found = zip(self.bounds, self.thresholds, self.strict, strict=True)
+        return all(b is None or b < t or (b == t and not strict) for b, t, strict in found)
 
 
 def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
@@ -92,7 +95,8 @@ def evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Prov
 def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
     bounds, root, wanted = prepared(certificate, first, second)
     found = [walk(bounds, root, tree, t) for tree, t in zip(certificate["trees"], wanted, strict=True)]
-    return Proved(tuple(b for b, _ in found), tuple(t.threshold for t in wanted), sum(n for _, n in found))
+    thresholds, strict = tuple(t.threshold for t in wanted), tuple(t.strict for t in wanted)
+    return Proved(tuple(b for b, _ in found), thresholds, strict, sum(n for _, n in found))
 
 
 def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tuple[Bounds, Part, list[Target]]:
@@ -131,7 +135,18 @@ def targets(claim: Json, outputs: int) -> list[Target]:
         if margin < 0:
             raise ValueError("the margin is negative")
         return [_stays_behind(outputs, i, j, margin) for i in range(outputs) for j in range(outputs) if i != j]
+    if claim["property"] == "excluded":
+        return [_never(conditions, 2 * outputs) for conditions in claim["alternatives"]]
     raise ValueError(f"the claim has an unknown property {claim['property']!r:.40}")
+
+
+def _never(conditions: Sequence[Any], width: int) -> Target:
+    """The first condition fails wherever the others hold, if only with equality."""
+    rows = [(numbers(row), number(bound)) for row, bound, _ in conditions]
+    if any(len(row) != width for row, _ in rows):
+        raise ValueError("a condition has another number of coefficients than there are outputs and differences")
+    # a strict condition is broken at the threshold already
+    return Target(rows[0][0], rows[1:], rows[0][1], strict=conditions[0][2] is not True)
 
 
 def _stays_behind(outputs: int, i: int, j: int, margin: fmpq) -> Target:

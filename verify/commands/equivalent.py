@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,18 +37,39 @@ class Asked:
     margin: str | None
     confidence: str | None
     maximum: bool
+    region: Path | None
 
-    def domain(self, inputs: int) -> Domain:
-        """The domain.
+    def task(self, inputs: int, outputs: int) -> tuple[Domain, Claim | None, str]:
+        """(domain, claim, a remark or ""); a claim of None: the maximum is wanted.
 
         Raises:
-            InputError: not exactly one was given, or it makes no sense.
+            InputError: not exactly one of each was given, or it makes no sense.
+        """
+        from verify.specification import read_specification
+
+        if (self.box is not None) + (self.ball is not None) + (self.region is not None) != 1:
+            raise InputError("expected exactly one domain: --box, --ball or --region")
+        if self.region is None:
+            return self.domain(inputs), self.claim(outputs), ""
+        if self.clip is not None:
+            raise InputError("--clip: expected together with --ball")
+        file = read_specification(self.region, inputs, outputs)
+        if self.epsilon is not None or self.top1 or self.maximum:
+            return file.domain, self.claim(outputs), ""
+        if file.claim is None:
+            raise InputError("expected --epsilon, --top1 or --max: the file of the region says nothing of two outputs")
+        remark = "the file's conditions on the outputs contradict one another, so no outputs meet them whatever f and g"
+        return file.domain, file.claim, remark if file.contradictory else ""
+
+    def domain(self, inputs: int) -> Domain:
+        """The domain of --box or --ball.
+
+        Raises:
+            InputError: it makes no sense.
         """
         from verify.domain import ball, box
         from verify.point import read_point
 
-        if (self.box is None) == (self.ball is None):
-            raise InputError("expected exactly one domain: --box or --ball")
         if self.clip is not None and self.ball is None:
             raise InputError("--clip: expected together with --ball")
         if self.box is not None:
@@ -85,6 +106,10 @@ def equivalent(
         typer.Option(metavar="POINT RADIUS", help="Domain: inputs that differ by at most RADIUS from POINT."),
     ] = None,
     clip: Annotated[Pair | None, typer.Option(metavar="LO HI", help="Only the part of --ball in this box.")] = None,
+    region: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Domain: the inputs of a VNN-LIB file; its property, if none is given."),
+    ] = None,
     epsilon: Annotated[
         str | None, typer.Option(metavar="E", help="Property: outputs differ by at most E; 0 is equality.")
     ] = None,
@@ -113,21 +138,24 @@ def equivalent(
     """
     from verify.certificate import write_certificate
 
+    taken = [first, second] if region is None else [first, second, region]
     for path in (json_file, certificate):
         if path is not None:
-            other_file(path, first, second)
+            other_file(path, *taken)
     if json_file is not None and certificate is not None:
         other_file(json_file, certificate)
-    asked = Asked(box, ball, clip, epsilon, top1, margin, confidence, maximum)
+    asked = Asked(box, ball, clip, epsilon, top1, margin, confidence, maximum, region)
     networks = load_network(first), load_network(second)
     started = time.monotonic()
     try:
-        decision = _decided(networks, asked, timeout, jobs or _cores())
+        decision, remark = _decided(networks, asked, timeout, jobs or _cores())
     except InputError as error:
         raise InputError(f"{first} and {second}: {error}") from error
     if certificate is not None and decision.certificate is not None:
         write_certificate(certificate, decision.certificate)
     verdict = decision.verdict
+    if remark:
+        verdict = replace(verdict, reason=f"{verdict.reason}; {remark}")
     report = {
         "command": "verify equivalent",
         "first": described(first, networks[0]),
@@ -145,17 +173,16 @@ def equivalent(
     raise typer.Exit(verdict.outcome.exit_status)
 
 
-def _decided(networks: tuple[Network, Network], asked: Asked, timeout: float, jobs: int) -> Decision:
+def _decided(networks: tuple[Network, Network], asked: Asked, timeout: float, jobs: int) -> tuple[Decision, str]:
     from verify.equivalence import Effort, decide, maximum
 
     first, second = networks
-    claim = asked.claim(first.output_width)
-    domain = asked.domain(first.input_width)
+    domain, claim, remark = asked.task(first.input_width, first.output_width)
     with working() as progress:
         effort = Effort(seconds=timeout, jobs=jobs, tracer=progress)
         if claim is None:
-            return maximum(first, second, domain, effort)
-        return decide(first, second, domain, claim, effort)
+            return maximum(first, second, domain, effort), remark
+        return decide(first, second, domain, claim, effort), remark
 
 
 def _cores() -> int:

@@ -97,8 +97,8 @@ def test_a_search_without_time_says_what_was_reached(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "exactly one property"),
-        (("--epsilon", "1"), "exactly one domain"),
+        (BOX, "exactly one property"),
+        (("--max",), "exactly one domain"),
         ((*BOX, "--epsilon", "1", "--max"), "exactly one property"),
         ((*BOX, "--epsilon", "-1"), "epsilon of at least 0"),
         ((*BOX, "--epsilon", "tiny"), "decimal, not 'tiny'"),
