@@ -213,19 +213,19 @@ class LayerSearch:
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
-        line, low, high = self._surprising_line() or random_line(self._known, self._generator)
-        found = self._unknown(critical_points(self._probe, line, low, high))
+        lines = self._surprising_lines() or [random_line(self._known, self._generator)]
+        found = self._unknown([point for line in lines for point in critical_points(self._probe, *line)])
         self._random.shuffle(found)
-        self.result.lines += 1
-        self.result.lines_since += 1
+        self.result.lines += len(lines)
+        self.result.lines_since += len(lines)
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
         return found[: 4 * ROUND]
 
-    def _surprising_line(self) -> tuple[Line, int, int] | None:
+    def _surprising_lines(self) -> list[tuple[Line, int, int]]:
         """In the last hidden layer (or what may be it), when lines at random have become fruitless."""
         if not ((self._last or self._width == sys.maxsize) and self._empty >= EMPTY_LINES and not self.below.separate):
-            return None
+            return []
         if self._surprises is None or self._surprises[0] != self._version:
             self._surprises = (
                 self._version,
@@ -237,7 +237,7 @@ class LayerSearch:
                     self._generator,
                 ),
             )
-        return self._surprises[1].line(SURPRISE_POINTS)
+        return self._surprises[1].lines(SURPRISE_POINTS)
 
     def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
         """Those at which no known neuron changes its state."""

@@ -17,6 +17,8 @@ from flint import fmpz_mat
 
 from precise.probe import FRACTION_BITS, Point
 
+KEPT_ENTRIES = 1 << 21  # of affine maps in all, some 100 MB of long integers
+
 Sides = tuple[bool, ...]  # one a neuron of a layer: is its recovered preactivation positive?
 Pattern = tuple[Sides, ...]  # one a known layer
 
@@ -108,7 +110,7 @@ class Known:
         """The affine map of the preactivations of `layer` (from 0; -1: the inputs) where earlier layers are so."""
         key = (layer, pattern[: max(layer, 0)])
         if key not in self._maps:
-            if len(self._maps) > 4096:
+            if len(self._maps) * (self.inputs + 1) ** 2 > KEPT_ENTRIES:
                 self._maps.clear()
             self._maps[key] = self._build(layer, pattern)
         return self._maps[key]

@@ -62,7 +62,7 @@ def solve_outputs(
     tests = directions(known.inputs, random, SLOPES)
     systems = []
     for number in range(probe.oracle.output_width):
-        system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1, random)
+        system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1)
         pieces = probe.output(number).pieces(points, tests)
         for point, pattern, piece in zip(points, patterns, pieces, strict=True):
             system.add(equations(known, point, pattern, piece, tests, below.separate))

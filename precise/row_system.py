@@ -7,7 +7,6 @@ so that an unlucky prime can delay an answer but never falsify it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 
 from flint import fmpq, fmpz_mat, nmod_mat
 
@@ -21,15 +20,14 @@ Equation = Sequence[fmpq | int]  # integer coefficients, then a rational right-h
 class RowSystem:
     """Equations coefficients . unknowns = right-hand side over the rationals."""
 
-    def __init__(self, unknowns: int, random: Random) -> None:
+    def __init__(self, unknowns: int) -> None:
         self.unknowns = unknowns
         self.rank = 0
         self.redundant = 0  # equations that held although the earlier ones already implied them
         self.consistent = True
-        self._random = random
         self._reduced: nmod_mat | None = None  # reduced row echelon form modulo PRIME
         self._pivots: list[int] = []  # the leading column of every reduced row
-        self._kept: list[list[int]] = []  # as many integer combinations of equations as the rank
+        self._kept: list[list[int]] = []  # as many independent equations as the rank
         self._blocks: list[list[list[int]]] = []  # everything that was added, for the exact check
 
     @property
@@ -50,8 +48,8 @@ class RowSystem:
             self.consistent = False
             return 0
         gain = int(rank) - self.rank
-        weights = fmpz_mat([[self._random.randint(1, 99) for _ in block] for _ in range(gain)])
-        self._kept += [[int(v) for v in row] for row in (weights * fmpz_mat(block)).tolist()]
+        chosen, found = residual.transpose().rref()
+        self._kept += [block[_pivot(chosen, row)] for row in range(int(found))]
         self.redundant += int(fresh.rank()) - gain
         self.rank = int(rank)
         self._pivots = [_pivot(reduced, row) for row in range(self.rank)]
@@ -101,7 +99,7 @@ class RowSystem:
         try:
             answer = _solve(self._kept)
         except ZeroDivisionError:
-            return None  # an unlucky combination: more equations will follow
+            return None  # an unlucky prime: more equations will follow
         return answer if self._holds(answer) else None
 
     def _holds(self, answer: Sequence[fmpq]) -> bool:

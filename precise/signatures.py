@@ -91,7 +91,7 @@ class RowSearch:
 
     def _gather(self, surface: Surface, trail: Trail) -> Surface | None:
         """Walk on one surface; returns a lower one if it is met, else leaves the outcome in the trail."""
-        system = RowSystem(self._unknowns(), self._random)
+        system = RowSystem(self._unknowns())
         trail.system = system
         system.add(self._equations(surface))
         visited = {(j, s) for j, s in enumerate(self._sides(surface))}

@@ -22,10 +22,11 @@ from precise.hyperplane import Vector
 from precise.local_map import Known, passed_on
 from precise.output_layer import SLOPES, both_sides, equations
 from precise.probe import FRACTION_BITS, Point, Probe
-from precise.row_system import RowSystem
+from precise.row_system import Equation, RowSystem
 
 FITTED = 64  # random points, beside those at the neurons, whose local maps are fitted
 BATCH = 128  # points asked at once
+LINES = 6  # that are searched before the fit is renewed
 SHORT_BITS = 12  # binary places of the points that are looked at: short ones are cheap to evaluate
 
 
@@ -51,14 +52,15 @@ class Surprises:
 
     def _fit(self) -> tuple[fmpz_mat, int] | None:
         """The integer solution and its denominator, if the local maps determine one."""
-        system = RowSystem(len(self._known.layers[-1]) + 1, self._random)
+        system = RowSystem(len(self._known.layers[-1]) + 1)
         tests = directions(self._known.inputs, self._random, SLOPES)
         patterns = self._known.patterns(self._fitting)
         pieces = self._probe.pieces(self._fitting, tests)
-        for point, pattern, piece in zip(self._fitting, patterns, pieces, strict=True):
-            block = equations(self._known, point, pattern, piece, tests, separate=False)
-            if system.accepts(block):
-                system.add(block)
+        measured = zip(self._fitting, patterns, pieces, strict=True)
+        blocks = [equations(self._known, *place, tests, separate=False) for place in measured]
+        system.add([equation for block in blocks for equation in block])
+        if not system.consistent:
+            system = self._without_contradictions(blocks)
         answer = system.solve()
         if answer is None:
             return None
@@ -66,17 +68,29 @@ class Surprises:
         column = [[int((v * denominator).p)] for v in answer]
         return fmpz_mat(column), int(denominator)
 
-    def line(self, most: int) -> tuple[Line, int, int] | None:
-        """A line across a missing neuron's surface, or None when `most` random points all fit."""
+    def _without_contradictions(self, blocks: Sequence[Sequence[Equation]]) -> RowSystem:
+        """Point after point, leaving out those in whose region a missing neuron is in its other state."""
+        system = RowSystem(len(self._known.layers[-1]) + 1)
+        for block in blocks:
+            if system.accepts(block):
+                system.add(block)
+        return system
+
+    def lines(self, most: int) -> list[tuple[Line, int, int]]:
+        """Lines across missing neurons' surfaces, up to LINES; none when `most` random points all fit."""
         if self._solution is None:
-            return None
+            return []
+        lines: list[tuple[Line, int, int]] = []
         for _ in range(0, most, BATCH):
             points = [_short(p) for p in random_points(self._known, self._generator, BATCH)]
             found = [piece.value for piece in self._probe.pieces(points, [])]
-            for point, value, fitted in zip(points, found, self._values(points), strict=True):
-                if value != fitted:
-                    return line_between(self._nearest(points, found, point), point)
-        return None
+            fits = [value == fitted for value, fitted in zip(found, self._values(points), strict=True)]
+            fitting = [p for p, fit in zip(points, fits, strict=True) if fit] or self._fitting
+            surprising = [p for p, fit in zip(points, fits, strict=True) if not fit]
+            lines += [line_between(_nearest(fitting, point), point) for point in surprising]
+            if len(lines) >= LINES:
+                break
+        return lines[:LINES]
 
     def _values(self, points: Sequence[Point]) -> list[fmpq]:
         """The fitted value at every point."""
@@ -90,11 +104,10 @@ class Surprises:
         scale = denominator << FRACTION_BITS
         return [fmpq(v, scale) for v in (fmpz_mat(table) * solution).entries()]
 
-    def _nearest(self, points: Sequence[Point], found: Sequence[fmpq], surprising: Point) -> Point:
-        """The nearest fitting point of the same batch: the line to it has few other critical points."""
-        fitted = self._values(points)
-        fitting = [p for p, a, b in zip(points, found, fitted, strict=True) if a == b] or self._fitting
-        return min(fitting, key=lambda p: sum((a - b) ** 2 for a, b in zip(p, surprising, strict=True)))
+
+def _nearest(fitting: Sequence[Point], surprising: Point) -> Point:
+    """The line to the nearest fitting point has few other critical points."""
+    return min(fitting, key=lambda p: sum((a - b) ** 2 for a, b in zip(p, surprising, strict=True)))
 
 
 def _short(point: Vector) -> Point:

@@ -16,7 +16,7 @@ from flint import fmpq, fmpz_mat
 
 from precise.corners import ACROSS, along, behind, cross, directions, jump, ratio, sides
 from precise.hyperplane import UNIT, Hyperplane, Vector, displaced, onto, tangent
-from precise.local_map import Known, Pattern
+from precise.local_map import KEPT_ENTRIES, Known, Pattern
 from precise.probe import FRACTION_BITS, Direction, Point, Probe
 
 PATH_BITS = 64  # a path is searched for bends on a grid of 2^64 steps
@@ -113,7 +113,7 @@ class Walker:
         """The hyperplanes of a known layer's neurons where earlier layers have this pattern."""
         key = (layer, pattern[:layer])
         if key not in self._planes:
-            if len(self._planes) > 4096:
+            if len(self._planes) * (self.known.inputs + 1) ** 2 > KEPT_ENTRIES:
                 self._planes.clear()
             self._planes[key] = Arrangement(
                 self.known.affine(layer, pattern), [row.linear for row in self.known.layers[layer]]

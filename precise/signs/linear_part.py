@@ -159,7 +159,7 @@ def _jointly(weights: Matrix, values: Matrix, linear: Matrix, blind: Matrix, ran
 
 
 def _bits(equations: Matrix, random: Random) -> list[fmpq] | None:
-    system = RowSystem(len(equations[0]) - 1, random)
+    system = RowSystem(len(equations[0]) - 1)
     system.add([_scaled(equation) for equation in equations])
     if not system.consistent:
         return None
