@@ -110,14 +110,19 @@ class _Run:
         if not all(quick):
             root, self.tighten = tightened_from(self.problem, root, 1)
         for t in targets:
-            self.file(t, look(self.problem, root, t, last, self.goal.limit(t)), 0)
+            step = look(self.problem, root, t, last, self.goal.limit(t))
+            self.trees[t][0] = step.node
+            self.keep(t, step, 0)
+            self.offer(t, step)
 
-    def file(self, target: int, step: Step, place: int) -> None:
-        """Keep a looked-at part as a leaf, and offer its points."""
-        self.trees[target][place] = step.node
+    def keep(self, target: int, step: Step, place: int) -> None:
+        """Keep a looked-at part as a leaf."""
         self.nodes += 1
         excess = step.bound - self.goal.limit(target)
         heapq.heappush(self.queue, _Leaf(-excess, next(self.numbers), target, step, place))
+
+    def offer(self, target: int, step: Step) -> None:
+        """Offer the points that a look has met."""
         if len(step.points):
             self.goal.offer(step.points, target)
 
@@ -135,7 +140,7 @@ class _Run:
             while time.monotonic() < deadline:
                 while self.queue and len(running) < width and (leaf := self.next()):
                     if executor is None:
-                        self.settle(leaf, _expand_here(self.problem, leaf, self.goal.limit(leaf.target)))
+                        self.expand(leaf)
                         break
                     running[_submit(executor, leaf, self.goal.limit(leaf.target))] = leaf
                 self.note(running.values())
@@ -148,6 +153,15 @@ class _Run:
         finally:
             for leaf in running.values():
                 heapq.heappush(self.queue, leaf)
+
+    def expand(self, leaf: _Leaf) -> None:
+        """Split a leaf in this process; interrupted, it stays a leaf."""
+        try:
+            steps = _expand_here(self.problem, leaf, self.goal.limit(leaf.target))
+        except BaseException:
+            heapq.heappush(self.queue, leaf)
+            raise
+        self.settle(leaf, steps)
 
     def next(self) -> _Leaf | None:
         """The open leaf with the greatest excess that can be split."""
@@ -162,13 +176,16 @@ class _Run:
         return None
 
     def settle(self, leaf: _Leaf, steps: tuple[Step, Step]) -> None:
+        """Replace a leaf by its two halves: the tree first, so that it is whole whenever the user interrupts."""
         tree = self.trees[leaf.target]
         first = len(tree)
-        tree += [{}, {}]
         kept = {key: value for key, value in leaf.step.node.items() if key == "tighten"}
+        tree += [step.node for step in steps]
         tree[leaf.place] = kept | {"split": _written(leaf.step.split), "children": [first, first + 1]}
         for place, step in enumerate(steps, first):
-            self.file(leaf.target, step, place)
+            self.keep(leaf.target, step, place)
+        for step in steps:
+            self.offer(leaf.target, step)
 
     def note(self, running: Iterable[_Leaf]) -> None:
         bounds = [leaf.step.bound for leaf in (*self.queue[:1], *self.stuck, *running)]

@@ -188,7 +188,8 @@ def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | 
     """The split that the bound's gap at a point suggests: the gap is a sum over the blocks."""
     masks = [unstable(box) for box in part.boxes]
     width = part.upper - part.lower
-    if len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and any(mask.any() for mask in masks):
+    deep = len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and not problem.exact
+    if deep and any(mask.any() for mask in masks):
         i = int((width * np.abs(proof.bound.inputs[0])).argmax())
         if width[i] > FINEST * problem.widths[i]:
             return "input", i, float((part.lower[i] + part.upper[i]) / 2)
