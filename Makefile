@@ -7,7 +7,7 @@ DEMO ?= fixtures/mnist_784_16x2_1.npz
 RECOVERED := $(BUILD)/recovered.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint format bench clean
+.PHONY: help setup demo test test-lowest lint format bench results clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ format: $(STAMP) ## reformat the source
 bench: $(STAMP) ## the cost of arithmetic against bare FLINT and mpmath
 	@mkdir -p $(BUILD)
 	$(BIN)/python benchmarks/arithmetic.py --json $(BUILD)/arithmetic.json
+
+results: $(STAMP) ## docs/results.md: whole extractions, several seeds each (hours)
+	@mkdir -p $(BUILD)
+	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json
+	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --table docs/results.md
 
 clean: ## remove what was built, the virtual environment too
 	rm -rf $(BUILD) dist *.egg-info $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
