@@ -43,21 +43,23 @@ def missing_columns(
 ) -> tuple[list[list[fmpq]], list[int]] | None:
     """The weights of every first-layer neuron on the inputs outside the slice, shape (d_1, inputs - slice).
 
-    Returns the columns and the neurons' indices that no point could see (their columns stay 0), or None when no
-    neuron is visible at all.
+    Returns the columns and the neurons' indices that no point could see (their columns stay 0), or None when fewer
+    points than visible neurons are independent.
     """
-    chosen, rows = _independent(known, outputs, random)
     outside = [c for c in range(probe.oracle.input_width) if c not in set(probe.coordinates)]
     count = len(known.layers[0])
+    if not outside:
+        return [[] for _ in range(count)], []
+    chosen, rows = _independent(known, outputs, random)
     seen = [j for j in range(count) if any(row[j] for row in rows)]
-    if not rows or len(rows) < len(seen):
+    if len(rows) < len(seen):
         return None
     system = fmpq_mat([[row[j] for j in seen] for row in rows])
     measured = []
     for number, (point, output) in enumerate(chosen):
         measured.append(probe.output(output).slopes_outside(point, outside))
         progress(number + 1, len(chosen))
-    solved = system.solve(fmpq_mat(measured)).tolist() if outside else [[] for _ in seen]
+    solved = system.solve(fmpq_mat(measured)).tolist() if seen else []
     columns = [[fmpq(0)] * len(outside) for _ in range(count)]
     for j, entries in zip(seen, solved, strict=True):
         columns[j] = entries

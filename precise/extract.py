@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 from time import perf_counter
 
-from precise.assemble import first_difference, network_from_rows
+from precise.assemble import DOMAIN, FRESH_POINTS, first_difference, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.expansion import missing_columns
 from precise.hidden_layer import Follow, LayerResult, LayerSearch, Patience
@@ -245,7 +245,7 @@ class _Run:
                 raise _Incomplete("no point shows enough first-layer neurons to read their other weights")
             columns, unseen = expanded
             if unseen:
-                self.report.layers[0].notes.append(f"neurons {[j + 1 for j in unseen]} have no influence on the output")
+                self.report.layers[0].without_columns = [j + 1 for j in unseen]
         return network_from_rows(self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width)
 
     def compare(self, network: Network) -> None:
@@ -253,11 +253,12 @@ class _Run:
             difference = first_difference(network, self.oracle, self.random)
             if difference is not None:
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
-        self.report.fresh_points = 32
+        self.report.fresh_points = FRESH_POINTS
         unidentified = self.report.unidentified()
         self.report.complete = not unidentified
         self.report.outcome = (
             "Complete: every row, sign and column was recovered exactly."
             if not unidentified
-            else f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly like the oracle."
+            else f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly "
+            f"like the oracle at {FRESH_POINTS} fresh points in |x| <= {DOMAIN}."
         )

@@ -38,6 +38,7 @@ class LayerReport:
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
     lacking: list[tuple[int, int]] = field(default_factory=list)  # (neuron, input neuron), from 1: weights not known
+    without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on
     notes: list[str] = field(default_factory=list)  # what could not be identified, and why
 
@@ -79,6 +80,8 @@ class Report:
                 found.append(f"layer {layer.layer}: {neurons} of {layer.width} neurons change state{active}")
             if layer.lacking:
                 found.append(f"layer {layer.layer}: {len(layer.lacking)} weights act nowhere that was seen")
+            if layer.without_columns:
+                found.append(f"layer {layer.layer}: {len(layer.without_columns)} rows are known on the slice only")
             signs = sum(neuron.sign == "open" for neuron in layer.neurons)
             if signs:
                 found.append(f"layer {layer.layer}: {signs} of {layer.rows} signs are open")

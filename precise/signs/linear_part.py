@@ -200,8 +200,13 @@ def _applied(
         coefficients[number] += [-u for u in share[: len(twins)]] + share[len(twins) :]
     added = [turned[j].negated() for j in twins]
     active = [Row(tuple(int(w.p) for w in b), (0,) * len(b), 0, linear=True) for b in basis]
+    neurons = [*turned, *added, *active]
+    if not neurons:  # a layer that hands nothing on: one row of zeros keeps its place
+        features = len(rows[0].linear)
+        neurons = [Row((0,) * features, (0,) * features, 0, linear=True)]
+        coefficients = [[fmpq(0)] for _ in rows]
     found = tuple((*c, b) for c, b in zip(coefficients, biases, strict=True))
-    return Settled(tuple(signs), (*turned, *added, *active), found, solved, len(twins), len(active))
+    return Settled(tuple(signs), tuple(neurons), found, solved, len(twins), len(active))
 
 
 def _read_off(

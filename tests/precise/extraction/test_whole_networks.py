@@ -1,0 +1,160 @@
+"""Extractions from end to end: what is called complete is the same network, and nothing is ever claimed wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from flint import fmpq
+
+from precise.arithmetic import Batch
+from precise.errors import BudgetExceeded, OracleError
+from precise.extract import Extraction, extract
+from precise.formats import load_network
+from precise.hidden_layer import Patience
+from precise.network import Network
+from precise.oracle import ExactOracle, RoundedOracle
+from precise.random_networks import random_network
+from precise.symmetry import canonical_form
+from tests.precise.extraction.planted import planted
+from verify.structural import prove_equal
+from verify.verdict import Outcome
+
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+SHORT = Patience(candidates=40, lines=12)
+
+
+def recovered(network: Network, seed: int = 0, **options: object) -> Extraction:
+    return extract(ExactOracle(network), network.widths, seed, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "widths",
+    ["10-5x2-1", "20-10x2-1", "30-8-8-1", "12-6-4-3", "9-9-1", "40-8-6-1"],
+)
+def test_contracting_networks_come_out_exact(widths: str) -> None:
+    network = random_network(widths, seed=3)
+    result = recovered(network)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+
+
+@pytest.mark.parametrize("widths", ["4-8-8-1", "10-20-20-3", "20-40-1", "6-12-12-2", "3-7-2"])
+def test_expanding_networks_come_out_exact(widths: str) -> None:
+    network = random_network(widths, seed=1)
+    result = recovered(network, seed=1)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+    assert all(neuron.sign in ("positive", "negative") for layer in result.report.layers for neuron in layer.neurons)
+
+
+@pytest.mark.parametrize("name", ["breast_cancer_30_8x2_1", "digits_64_16x2_10", "mnist_784_8x2_1"])
+def test_trained_networks_are_proved_equal(name: str) -> None:
+    network = load_network(FIXTURES / f"{name}.npz")
+    result = recovered(network)
+    assert result.network is not None, result.report.outcome
+    assert prove_equal(network, result.network).outcome is Outcome.EQUAL
+    assert result.network.widths == network.widths
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_not_identified_is_never_claimed(seed: int) -> None:
+    network, kinds = planted(seed)
+    result = recovered(network, seed, patience=SHORT)
+    if result.report.complete:
+        assert result.network is not None
+        assert canonical_form(result.network) == canonical_form(network), kinds
+    else:
+        assert not result.report.outcome.startswith("Complete")
+    if result.network is not None:
+        assert answers(result.network, seed) == answers(network, seed), kinds
+
+
+def answers(network: Network, seed: int) -> list[list[fmpq]]:
+    """Outputs at random rational points in |x| <= 1024, at many scales."""
+    random = Random(seed)
+    rows = []
+    for scale in (1, 8, 64, 1023):
+        for _ in range(25):
+            rows.append([fmpq(random.randint(-997, 997) * scale, 997) for _ in range(network.input_width)])
+    return network.evaluate(Batch.from_rows(rows)).rows()
+
+
+def test_the_result_does_not_depend_on_the_number_of_processes() -> None:
+    network = random_network("12-6-6-2", seed=5)
+    one, two = recovered(network, seed=7), recovered(network, seed=7, jobs=2)
+    assert one.report.queries == two.report.queries
+    assert one.network == two.network
+    assert one.network is not None
+
+
+def test_the_same_seed_asks_the_same() -> None:
+    network = random_network("10-5x2-1", seed=5)
+    assert recovered(network, seed=9).report.queries == recovered(network, seed=9).report.queries
+
+
+@pytest.mark.parametrize("widths", ["10-5x2-1", "20-12-1", "12-6-4-3"])
+def test_widths_are_found(widths: str) -> None:
+    network = random_network(widths, seed=2)
+    result = extract(ExactOracle(network), None, 1, patience=Patience(candidates=60, lines=15))
+    assert result.report.widths == list(network.widths), result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+    assert all("led to no other" in layer.notes[0] for layer in result.report.layers)
+
+
+def test_wrong_widths_are_not_believed() -> None:
+    network = random_network("8-5-4-1", seed=4)
+    for widths in ([8, 4, 4, 1], [8, 5, 3, 1], [8, 5, 1]):
+        result = extract(ExactOracle(network), widths, 0, patience=SHORT)
+        assert not result.report.complete, widths
+
+
+@pytest.mark.parametrize("budget", [1, 10, 200, 700])
+def test_a_budget_is_never_exceeded(budget: int) -> None:
+    network = random_network("10-5x2-1", seed=1)
+    oracle = ExactOracle(network, budget)
+    result = extract(oracle, network.widths)
+    assert oracle.queries <= budget
+    assert result.network is None
+    assert "budget" in result.report.outcome
+
+
+def test_an_oracle_that_rounds_is_found_out() -> None:
+    network = random_network("10-5x2-1", seed=1)
+    result = extract(RoundedOracle(network, 53), network.widths)
+    assert result.network is None
+    assert "53 bits" in result.report.outcome
+
+
+def test_enough_bits_are_as_good_as_exact_answers() -> None:
+    network = random_network("10-5x2-1", seed=1)
+    result = extract(RoundedOracle(network, 4096), network.widths)
+    assert result.network is not None, result.report.outcome
+    assert canonical_form(result.network) == canonical_form(network)
+
+
+class Failing(ExactOracle):
+    """Fails at a given query."""
+
+    def __init__(self, network: Network, last: int, error: type[BaseException]) -> None:
+        super().__init__(network)
+        self._last, self._error = last, error
+
+    def query(self, points: Batch) -> Batch:
+        if self.queries >= self._last:
+            raise self._error("gone")
+        return super().query(points)
+
+
+@pytest.mark.parametrize("error", [OracleError, BudgetExceeded, KeyboardInterrupt])
+def test_a_failure_in_the_middle_keeps_what_was_paid_for(error: type[BaseException]) -> None:
+    network = random_network("10-5x2-1", seed=1)
+    result = extract(Failing(network, 600, error), network.widths)
+    assert result.network is None
+    assert result.report.outcome.startswith("Incomplete")
+    assert result.report.queries >= 600
+    assert len(result.known.layers[0]) == 5
