@@ -1,0 +1,160 @@
+"""Stacked equations, partial rows and the signs that they tell, against direct computation."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from flint import fmpq, fmpq_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from precise.partial_rows import PartialRow, PartialRows, partial_row
+from precise.row_system import RowSystem
+from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
+from precise.signs.lattice import unique_bits
+from precise.signs.partial import acting_sides
+
+SMALL = st.integers(-50, 50)
+
+
+@given(st.integers(1, 6), st.integers(0, 8), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_rank_and_solution_agree_with_direct_elimination(unknowns: int, count: int, random: Random) -> None:
+    truth = [fmpq(random.randint(-9, 9), random.randint(1, 9)) for _ in range(unknowns)]
+    rows = [[random.choice((0, 0, random.randint(-9, 9))) for _ in range(unknowns)] for _ in range(count)]
+    system = RowSystem(unknowns)
+    for row in rows:
+        system.add([[*row, sum((a * b for a, b in zip(row, truth, strict=True)), fmpq(0))]])
+    rank = int(fmpq_mat(len(rows), unknowns, [v for row in rows for v in row]).rank()) if rows else 0
+    assert system.rank == rank
+    assert system.consistent
+    assert system.redundant == sum(any(row) for row in rows) - rank
+    assert system.solve() == (truth if rank == unknowns else None)
+    assert len(system.equations) == rank
+
+
+def test_a_contradiction_is_noticed_and_answers_are_withheld() -> None:
+    system = RowSystem(2)
+    system.add([[1, 1, 3], [1, -1, 1]])
+    assert system.accepts([[2, 0, 4]])
+    assert not system.accepts([[2, 0, 5]])
+    system.add([[2, 0, 5]])
+    assert not system.consistent
+    assert system.solve() is None
+
+
+def partial(row: list[int], equations: list[list[int]], scale: fmpq) -> PartialRow:
+    """What a walk on the row's surface with these equations leaves, on its own scale."""
+    sides = [scale * sum(a * b for a, b in zip(equation, row, strict=True)) for equation in equations]
+    system = RowSystem(len(row))
+    system.add([[*equation, side] for equation, side in zip(equations, sides, strict=True)])
+    found = partial_row(system.equations, [0])
+    assert found is not None
+    return found
+
+
+def drawn(random: Random, unknowns: int, count: int) -> list[list[int]]:
+    return [[random.randint(-99, 99) for _ in range(unknowns)] for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_walks_on_one_neuron_are_put_together(seed: int) -> None:
+    random = Random(seed)
+    row = [random.randint(-1000, 1000) or 1 for _ in range(9)]
+    kept = PartialRows(9)
+    for factor in (fmpq(2, 3), fmpq(-5), fmpq(7, 11)):
+        kept.add(partial(row, drawn(random, 9, 7), factor))
+    whole = kept.complete()
+    assert len(whole) == 1
+    found = whole[0][0]
+    lead = fmpq(found[0], row[0])
+    assert [lead * v for v in row] == [fmpq(v) for v in found]
+    assert kept.rows == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_walks_on_different_neurons_stay_apart(seed: int) -> None:
+    random = Random(seed)
+    kept = PartialRows(9)
+    for _ in range(4):
+        kept.add(partial([random.randint(-1000, 1000) or 1 for _ in range(9)], drawn(random, 9, 7), fmpq(3)))
+    assert kept.complete() == []
+    assert len(kept.rows) == 4
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_direction_that_nobody_sees_is_not_taken_for_a_common_row(seed: int) -> None:
+    """All equations are blind to one direction, so that they have a common solution which is no row."""
+    random = Random(seed)
+    blind = [random.randint(1, 9) for _ in range(9)]
+    kept = PartialRows(9)
+    for _ in range(3):
+        equations = drawn(random, 9, 8)
+        for equation in equations:
+            equation[-1] = 0
+        seen = [[blind[-1] * v for v in equation[:-1]] for equation in equations]
+        turned = [[*e, -sum(a * b for a, b in zip(e, blind[:-1], strict=True)) // blind[-1]] for e in seen]
+        kept.add(partial([random.randint(-1000, 1000) or 1 for _ in range(9)], turned, fmpq(1)))
+    assert kept.complete() == []
+    assert len(kept.rows) == 3
+
+
+# -- signs -------------------------------------------------------------------------------------------------------------
+
+
+def signed_system(random: Random, neurons: int, directions: int) -> tuple[RowSystem, list[bool]]:
+    """Equations of a row with known sums plus + minus, but open along some directions (n, -n)."""
+    positive = [random.random() < 0.5 for _ in range(neurons)]
+    weights = [random.randint(1, 99) * random.choice((-1, 1)) for _ in range(neurons)]
+    plus = [w if p else 0 for w, p in zip(weights, positive, strict=True)]
+    minus = [0 if p else w for w, p in zip(weights, positive, strict=True)]
+    system = RowSystem(2 * neurons + 1)
+    for j in range(neurons):
+        unit = [int(i == j) for i in range(neurons)]
+        system.add([[*unit, *unit, 0, weights[j]]])
+    for _ in range(neurons - directions):
+        form = [random.randint(-99, 99) for _ in range(neurons)]
+        system.add([[*form, *[0] * neurons, 0, sum(a * b for a, b in zip(form, plus, strict=True))]])
+    assert minus == [w - p for w, p in zip(weights, plus, strict=True)]
+    return system, positive
+
+
+@pytest.mark.parametrize("directions", [0, 1, 2, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_are_told_by_systems_that_leave_directions_open(seed: int, directions: int) -> None:
+    system, positive = signed_system(Random(seed), 9, directions)
+    assert acting_sides(system, 9) == {j if p else 9 + j for j, p in enumerate(positive)}
+
+
+def test_too_open_a_system_tells_no_sign() -> None:
+    system, _ = signed_system(Random(1), 4, 3)
+    assert acting_sides(system, 4) == frozenset()
+
+
+def test_evidence_adds_up_to_signs() -> None:
+    evidence = SignEvidence(4)
+    evidence.add({0, 4 + 1})
+    evidence.add({2, 4 + 2, 8})
+    assert evidence.signs() == [Sign.POSITIVE, Sign.NEGATIVE, Sign.BOTH, Sign.UNSEEN]
+    assert acting_unknowns(evidence.signs()) == [0, 5, 2, 6, 3, 8]
+    assert len(apply_signs([_row(j) for j in range(4)], evidence.signs())) == 5
+
+
+def _row(j: int):  # type: ignore[no-untyped-def]
+    from precise.local_map import Row
+
+    return Row((j, 1), (0, 0), 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bits_from_one_long_equation(seed: int) -> None:
+    random = Random(seed)
+    bits = [random.randint(0, 1) for _ in range(20)]
+    weights = [random.getrandbits(120) for _ in bits]
+    total = sum(w * b for w, b in zip(weights, bits, strict=True))
+    assert unique_bits([[fmpq(v) for v in (*weights, total)]]) == bits
+
+
+def test_bits_that_are_not_unique_are_not_chosen() -> None:
+    assert unique_bits([[fmpq(v) for v in (3, 5, 8, 8)]]) is None
