@@ -1,0 +1,147 @@
+"""A layer settled from rows with a free linear part: planted signs, twins, always-active neurons, lacking weights."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from flint import fmpq
+
+from precise.local_map import Row
+from precise.signs.exact import Sign
+from precise.signs.linear_part import FreeRow, Settled, settle
+
+
+class Planted:
+    """A layer over `features` inputs and rows of the next layer, in the form in which the equations give them."""
+
+    def __init__(self, seed: int, features: int, neurons: int, rows: int, active: int = 0, twins: int = 0) -> None:
+        self.random = Random(seed)
+        number = lambda: self.random.randint(-99, 99) or 1  # noqa: E731
+        self.weights = [[number() for _ in range(features)] for _ in range(neurons)]
+        self.biases = [number() for _ in range(neurons)]
+        self.negative = [self.random.random() < 0.5 for _ in range(neurons)]
+        self.hidden = [[number() for _ in range(features)] for _ in range(active)]  # known to nobody
+        self.next = [[number() for _ in range(neurons + active + twins)] for _ in range(rows)]
+        self.twins = twins
+        self.features = features
+
+    @property
+    def layer(self) -> list[Row]:
+        return [Row(tuple(w), (0,) * self.features, b) for w, b in zip(self.weights, self.biases, strict=True)]
+
+    @property
+    def rows(self) -> list[FreeRow]:
+        """relu(-eta) = relu(eta) - eta; a twin of neuron j acts on the other side than j itself."""
+        found = []
+        neurons = len(self.weights)
+        for row in self.next:
+            v = [fmpq(w) for w in row[:neurons]]
+            linear, bias = [fmpq(0)] * self.features, fmpq(7)
+            sides = [(j, row[j], self.negative[j]) for j in range(neurons)]
+            for t in range(self.twins):
+                u = row[neurons + len(self.hidden) + t]
+                v[t] += u
+                sides.append((t, u, not self.negative[t]))
+            for j, weight, negative in sides:
+                if negative:
+                    linear = [a - weight * w for a, w in zip(linear, self.weights[j], strict=True)]
+                    bias -= weight * self.biases[j]
+            for k, weights in enumerate(self.hidden):
+                linear = [a + row[neurons + k] * w for a, w in zip(linear, weights, strict=True)]
+            found.append(FreeRow(tuple(v), tuple(linear), bias))
+        return found
+
+    def value(self, number: int, h: list[fmpq]) -> fmpq:
+        """Row `number` of the next layer at outputs h of the layer before."""
+        etas = [_dot(w, h) + b for w, b in zip(self.weights, self.biases, strict=True)]
+        sided = [max(-e if negative else e, fmpq(0)) for e, negative in zip(etas, self.negative, strict=True)]
+        sided += [_dot(w, h) for w in self.hidden]
+        sided += [max(etas[t] if self.negative[t] else -etas[t], fmpq(0)) for t in range(self.twins)]
+        return _dot(self.next[number], sided) + 7
+
+    def check(self, settled: Settled) -> None:
+        """The settled layer computes the next layer's rows, everywhere."""
+        for _ in range(20):
+            h = [fmpq(self.random.randint(-99, 99), 7) for _ in range(self.features)]
+            outputs = []
+            for row in settled.layer:
+                eta = _dot(row.plus, h) + row.bias
+                outputs.append(eta if row.linear else max(eta, fmpq(0)))
+            for number, row in enumerate(settled.rows):
+                assert _dot(row[:-1], outputs) + row[-1] == self.value(number, h)
+
+
+def _dot(a, b) -> fmpq:  # type: ignore[no-untyped-def]
+    return sum((fmpq(x) * y for x, y in zip(a, b, strict=True)), fmpq(0))
+
+
+def expected(planted: Planted) -> list[Sign]:
+    return [Sign.NEGATIVE if negative else Sign.POSITIVE for negative in planted.negative]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("features", "neurons", "rows"), [(5, 4, 2), (5, 5, 1), (4, 8, 3), (3, 9, 4), (2, 12, 1)])
+def test_planted_signs_are_found(seed: int, features: int, neurons: int, rows: int) -> None:
+    planted = Planted(seed, features, neurons, rows)
+    settled = settle(planted.layer, planted.rows, 0, Random(0))
+    if settled is None:
+        assert (features, neurons, rows) == (2, 12, 1)  # two short equations do not always fix twelve bits
+        return
+    assert list(settled.signs) == expected(planted)
+    assert settled.twins == settled.always_active == 0
+    planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("active", [1, 2])
+def test_always_active_neurons_are_told_from_signs(seed: int, active: int) -> None:
+    planted = Planted(seed, 7, 5, 4, active=active)
+    assert settle(planted.layer, planted.rows, 0, Random(0)) is None
+    settled = settle(planted.layer, planted.rows, active, Random(0))
+    assert settled is not None
+    assert list(settled.signs) == expected(planted)
+    assert settled.always_active == active
+    planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_twins_on_one_hyperplane_are_split(seed: int) -> None:
+    planted = Planted(seed, 6, 4, 3, twins=1)
+    settled = settle(planted.layer, planted.rows, 1, Random(0))
+    assert settled is not None
+    assert settled.twins == 1
+    assert settled.always_active == 0
+    planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
+    """Neuron 0 stands with a weight that is far too large; what is too much passes on in the linear part."""
+    planted = Planted(seed, 6, 4, 3)
+    planted.negative[0] = False
+    planted.weights[0][2] = abs(planted.weights[0][2])
+    large = 1 << 40
+    rows = [
+        FreeRow(
+            row.v,
+            tuple(v + (row.v[0] * (planted.weights[0][2] - large) if p == 2 else 0) for p, v in enumerate(row.linear)),
+            row.bias,
+        )
+        for row in planted.rows
+    ]
+    weights = list(planted.layer[0].plus)
+    weights[2] = large
+    layer = [Row(tuple(weights), (0,) * 6, planted.biases[0]), *planted.layer[1:]]
+    settled = settle(layer, rows, 0, Random(0), frozenset({(0, 2)}))
+    assert settled is not None
+    assert settled.solved == {(0, 2)}
+    assert list(settled.signs) == expected(planted)
+    planted.check(settled)
+
+
+def test_rows_that_no_choice_explains_are_refused() -> None:
+    planted = Planted(1, 5, 5, 3)
+    rows = planted.rows
+    wrong = FreeRow(rows[0].v, (rows[0].linear[0] + 1, *rows[0].linear[1:]), rows[0].bias)
+    assert settle(planted.layer, [wrong, *rows[1:]], 0, Random(0)) is None
