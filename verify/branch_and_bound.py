@@ -18,9 +18,10 @@ from itertools import count
 from typing import Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from verify.bounds import ROUNDING, Array, Part
-from verify.problem import Problem, Split, Step, by_rule_alone, children, look, tightened_from
+from verify.bounds import ROUNDING, Array, Part, revived
+from verify.problem import Looker, Problem, Split, Step, by_rule_alone, tightened_from
 
 Node = dict[str, object]
 
@@ -72,7 +73,7 @@ def search(
         if run.unfinished():
             attack()
         if run.unfinished():
-            with _executor(problem, jobs) as executor:
+            with _executor(run.looker, jobs) as executor:
                 run.work(executor, deadline, 2 * jobs if jobs > 1 else 1)
     except KeyboardInterrupt:
         run.interrupted = True
@@ -101,6 +102,7 @@ class _Run:
         self.numbers, self.nodes, self.begun = count(), 0, time.monotonic()
         self.history: list[tuple[float, float]] = []
         self.interrupted = False
+        self.looker: Looker
 
     def begin(self, root: Part) -> None:
         """Look at the whole domain: by intervals, and if that is not enough with every neuron tightened."""
@@ -109,8 +111,9 @@ class _Run:
         quick = [by_rule_alone(self.problem, root, t, self.goal.limit(t)) for t in targets]
         if not all(quick):
             root, self.tighten = tightened_from(self.problem, root, 1)
+        self.looker = Looker(self.problem, root)
         for t in targets:
-            step = look(self.problem, root, t, last, self.goal.limit(t))
+            step = self.looker.look(root, t, last, self.goal.limit(t))
             self.trees[t][0] = step.node
             self.keep(t, step, 0)
             self.offer(t, step)
@@ -157,7 +160,8 @@ class _Run:
     def expand(self, leaf: _Leaf) -> None:
         """Split a leaf in this process; interrupted, it stays a leaf."""
         try:
-            steps = _expand_here(self.problem, leaf, self.goal.limit(leaf.target))
+            assert leaf.step.split is not None
+            steps = self.looker.expand(leaf.step.part, leaf.step.split, leaf.target, self.goal.limit(leaf.target))
         except BaseException:
             heapq.heappush(self.queue, leaf)
             raise
@@ -207,43 +211,35 @@ def _written(split: Split | None) -> list[object]:
     return list(split)
 
 
-def _expand(problem: Problem, part: Part, split: Split, target: int, limit: float) -> tuple[Step, Step]:
-    first = 1 if split[0] == "input" else int(str(split[1]))
-    low, high = (look(problem, half, target, first, limit) for half in children(problem, part, split))
-    return low, high
-
-
-def _expand_here(problem: Problem, leaf: _Leaf, limit: float) -> tuple[Step, Step]:
-    assert leaf.step.split is not None
-    return _expand(problem, leaf.step.part, leaf.step.split, leaf.target, limit)
-
-
 def _submit(executor: Executor, leaf: _Leaf, limit: float) -> Future[tuple[Step, Step]]:
     assert leaf.step.split is not None
     part = replace(leaf.step.part, vertices=())
     return executor.submit(_expand_there, part, leaf.step.split, leaf.target, limit)
 
 
-_PROBLEM: list[Problem] = []  # of a worker process, sent once when it starts
+_LOOKER: list[Looker] = []  # of a worker process
 
 
-def _receive(problem: Problem) -> None:
+def _receive(problem: Problem, root: Part) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process hears of it and ends the search
-    _PROBLEM[:] = [problem]
+    threadpool_limits(1)
+    _LOOKER[:] = [Looker(problem, revived(root))]
 
 
 def _expand_there(part: Part, split: Split, target: int, limit: float) -> tuple[Step, Step]:
-    low, high = _expand(_PROBLEM[0], part, split, target, limit)
+    low, high = _LOOKER[0].expand(part, split, target, limit)
     return replace(low, part=replace(low.part, vertices=())), replace(high, part=replace(high.part, vertices=()))
 
 
 @contextmanager
-def _executor(problem: Problem, jobs: int) -> Iterator[Executor | None]:
+def _executor(looker: Looker, jobs: int) -> Iterator[Executor | None]:
     if jobs <= 1:
         yield None
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of numerical libraries
-    executor = ProcessPoolExecutor(jobs, context, initializer=_receive, initargs=(problem,))
+    executor = ProcessPoolExecutor(
+        jobs, context, initializer=_receive, initargs=(looker.problem, replace(looker.root, vertices=()))
+    )
     try:
         yield executor
     finally:

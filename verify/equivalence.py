@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 from flint import fmpq
+from threadpoolctl import threadpool_limits
 
 from precise.arithmetic import to_text
 from precise.network import Network
@@ -62,8 +63,8 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
     Raises:
         InputError: the numbers of inputs or outputs do not fit.
     """
-    task = _Task(first, second, domain, effort or Effort())
-    return task.decide(claim)
+    with threadpool_limits(1):  # the matrices are small: threads of their own would only wait for one another
+        return _Task(first, second, domain, effort or Effort()).decide(claim)
 
 
 def maximum(
@@ -77,8 +78,8 @@ def maximum(
     Raises:
         InputError: the numbers of inputs or outputs do not fit.
     """
-    task = _Task(first, second, domain, effort or Effort())
-    return task.maximum(gap)
+    with threadpool_limits(1):
+        return _Task(first, second, domain, effort or Effort()).maximum(gap)
 
 
 class _Refuter:

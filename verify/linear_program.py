@@ -13,6 +13,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, unstable
 
@@ -49,6 +50,9 @@ class _Columns:
     upper: Array
     convex: Array  # rows that sum each unstable block's weights to 1, shape (unstable blocks, variables)
     scale: Array  # of the preactivations, shape (2 blocks,)
+    block: NDArray[np.intp]  # of the variables that weigh vertices, the first ones: whose, and the vertex
+    z: Array
+    g: Array
 
 
 def solve(
@@ -71,20 +75,61 @@ def solve(
         facets: half-spaces of the inputs.
         seconds: the solver's time limit.
     """
-    columns = [_columns(part, k) for k in range(len(layers) - 1)]
-    last = layers[-1].matrix @ (columns[-1].s if columns else np.eye(len(part.lower)))
-    unit = max(float(np.abs(row @ last).max(initial=0.0)), 1e-290)
-    program = _Program(layers, part, columns, last, sides, margins, facets, seconds)
-    found = program.solve(row / unit)
-    if found is None:
-        return program.infeasibility()
-    return Solution(
-        found.value * unit,
-        [a * unit for a in found.duals],
-        found.facets * unit,
-        found.sides * unit,
-        found.point,
-    )
+    program = _Program(layers, part, row, sides, margins, facets, seconds)
+    return program.solve() or program.infeasibility()
+
+
+class Warm:
+    """The program of one target on the whole domain, kept in the solver: a split only takes vertices away.
+
+    From one part to the next a few dual simplex steps suffice. Bounds that a part has beyond its splits do not
+    enter, so that the solver's own optimum may be above what `solve` finds.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[FloatLayer],
+        root: Part,
+        row: Array,
+        sides: Array,
+        margins: Array,
+        facets: Facets,
+        seconds: float,
+    ) -> None:
+        self._program = _Program(layers, root, row, sides, margins, facets, seconds)
+        self._solver = _loaded(*self._program.arguments(), seconds)
+        columns, starts = self._program.columns, self._program.starts
+        self._layer = np.concatenate([np.full(len(c.block), k) for k, c in enumerate(columns)]).astype(int)
+        self._block = np.concatenate([c.block for c in columns]).astype(int)
+        # numbers of the solver's columns, where they weigh vertices
+        found = [starts[k + 1] + np.arange(len(c.block)) for k, c in enumerate(columns)]
+        self._column = np.concatenate(found).astype(np.int32)
+        self._z, self._g = np.concatenate([c.z for c in columns]), np.concatenate([c.g for c in columns])
+
+    def solve(self, part: Part) -> Solution | None:
+        """Maximise the row on a part of the domain; None: the solver gave up, or found no proof that it is empty."""
+        box = np.stack([part.boxes[k][:, i] for k, i in zip(self._layer, self._block)]) if len(self._layer) else None
+        inputs = np.arange(len(part.lower), dtype=np.int32)
+        self._solver.changeColsBounds(len(inputs), inputs, part.lower, part.upper)
+        if box is not None:
+            gone = ((self._z > 0) & (box[:, ZU] <= 0)) | ((self._z < 0) & (box[:, ZL] >= 0))
+            gone |= ((self._g > 0) & (box[:, GU] <= 0)) | ((self._g < 0) & (box[:, GL] >= 0))
+            self._solver.changeColsBounds(len(gone), self._column, np.zeros(len(gone)), np.where(gone, 0.0, 1.0))
+        self._solver.run()
+        status = self._solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
+            self._solver.clearSolver()
+            self._solver.run()
+            status = self._solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kOptimal:
+            value = -float(self._solver.getInfo().objective_function_value)
+            solution = self._solver.getSolution()
+            return self._program.solution(np.array(solution.row_dual), np.array(solution.col_value), value, False)
+        if status == highspy.HighsModelStatus.kInfeasible:
+            _, there, ray = self._solver.getDualRay()
+            if there:
+                return self._program.solution(np.array(ray), (part.lower + part.upper) / 2, -1.0, True)
+        return None
 
 
 class _Program:
@@ -92,20 +137,23 @@ class _Program:
         self,
         layers: Sequence[FloatLayer],
         part: Part,
-        columns: Sequence[_Columns],
-        last: Array,
+        row: Array,
         sides: Array,
         margins: Array,
         facets: Facets,
         seconds: float,
     ) -> None:
-        self.layers, self.columns, self.last, self.seconds = layers, columns, last, seconds
+        self.columns = [_columns(part, k) for k in range(len(layers) - 1)]
+        self.last = layers[-1].matrix @ (self.columns[-1].s if self.columns else np.eye(len(part.lower)))
+        # the solver sees an objective of order 1
+        self.unit = max(float(np.abs(row @ self.last).max(initial=0.0)), 1e-290)
+        self.layers, self.row, self.seconds = layers, row, seconds
         self.inputs = len(part.lower)
-        widths = [self.inputs, *(c.p.shape[1] for c in columns)]
+        widths = [self.inputs, *(c.p.shape[1] for c in self.columns)]
         self.starts = np.concatenate([[0], np.cumsum(widths)]).astype(int)
-        self.lower = np.concatenate([part.lower, *(c.lower for c in columns)])
-        self.upper = np.concatenate([part.upper, *(c.upper for c in columns)])
-        self.scales = np.concatenate([np.ones(0), *(c.scale for c in columns)])
+        self.lower = np.concatenate([part.lower, *(c.lower for c in self.columns)])
+        self.upper = np.concatenate([part.upper, *(c.upper for c in self.columns)])
+        self.scales = np.concatenate([np.ones(0), *(c.scale for c in self.columns)])
         self.counts = len(facets.bounds), len(margins)
         self.rows, self.low, self.high = self._rows(sides, margins, facets)
 
@@ -138,14 +186,17 @@ class _Program:
     def _place(self, layer: int) -> slice:
         return slice(int(self.starts[layer]), int(self.starts[layer + 1]))
 
-    def solve(self, row: Array) -> Solution | None:
+    def arguments(self) -> tuple[Array, Array, Array, Array, Array, Array]:
+        """(cost, rows, their lower and upper bounds, the variables' lower and upper bounds)."""
         cost = np.zeros(int(self.starts[-1]))
-        cost[self._place(len(self.columns))] = -(row @ self.last)
-        found = _highs(cost, self.rows, self.low, self.high, self.lower, self.upper, self.seconds)
+        cost[self._place(len(self.columns))] = -(self.row @ self.last) / self.unit
+        return cost, self.rows, self.low, self.high, self.lower, self.upper
+
+    def solve(self) -> Solution | None:
+        found = _highs(*self.arguments(), self.seconds)
         if found is None:
             return None
-        value, solution = found
-        return self._solution(solution, -value + float(row @ self.layers[-1].offsets), False)
+        return self.solution(np.array(found[1].row_dual), np.array(found[1].col_value), -found[0], False)
 
     def infeasibility(self) -> Solution | None:
         """Multipliers that prove the part empty, from its least total violation; None: no proof."""
@@ -158,14 +209,17 @@ class _Program:
         found = _highs(cost, rows, self.low, self.high, lower, upper, self.seconds)
         if found is None or found[0] < FEASIBILITY:
             return None
-        return self._solution(found[1], -found[0], True)
+        return self.solution(np.array(found[1].row_dual), np.array(found[1].col_value), -found[0], True)
 
-    def _solution(self, found: Any, value: float, empty: bool) -> Solution:
-        marginals, count = -np.array(found.row_dual), len(self.scales)
+    def solution(self, row_duals: Array, values: Array, value: float, empty: bool) -> Solution:
+        """The solver's answer in the network's units."""
+        unit = 1.0 if empty else self.unit
+        marginals, count = -row_duals * unit, len(self.scales)
         cuts = np.cumsum([len(c.scale) for c in self.columns])[:-1]
         duals = [part[None, :] for part in np.split(marginals[:count] / self.scales, cuts)] if self.columns else []
         facets, sides = np.split(np.maximum(marginals[count : count + sum(self.counts)], 0.0), [self.counts[0]])
-        return Solution(value, duals, facets, sides, np.array(found.col_value)[: self.inputs], empty)
+        whole = value * unit + (0.0 if empty else float(self.row @ self.layers[-1].offsets))
+        return Solution(whole, duals, facets, sides, values[: self.inputs], empty)
 
 
 def _columns(part: Part, k: int) -> _Columns:
@@ -192,7 +246,8 @@ def _columns(part: Part, k: int) -> _Columns:
     scale[n:] = np.where(size > 0, 2.0 ** np.ceil(np.log2(np.where(size > 0, size, 1.0))), 1.0)
     # plain differences count in units of their scale, as their rows do
     unit = np.concatenate([np.ones(count + len(plain)), scale[n + plain]])
-    return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale)
+    z, g = v.z[block, point], v.z[block, point] + v.d[block, point]
+    return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale, block, z, g)
 
 
 class _Quiet(highspy.Highs):  # type: ignore[misc]
@@ -206,6 +261,15 @@ def _highs(
     cost: Array, rows: Array, low: Array, high: Array, lower: Array, upper: Array, seconds: float
 ) -> tuple[float, Any] | None:
     """(least cost, HiGHS's solution); None: there is none, or no time for it."""
+    solver = _loaded(cost, rows, low, high, lower, upper, seconds)
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    return float(solver.getInfo().objective_function_value), solver.getSolution()
+
+
+def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upper: Array, seconds: float) -> _Quiet:
+    """HiGHS with a program to minimise."""
     program = highspy.HighsLp()
     program.num_row_, program.num_col_ = rows.shape
     program.col_cost_, program.col_lower_, program.col_upper_ = cost, lower, upper
@@ -220,7 +284,4 @@ def _highs(
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("time_limit", seconds)
     solver.passModel(program)
-    solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    return float(solver.getInfo().objective_function_value), solver.getSolution()
+    return solver

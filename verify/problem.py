@@ -26,10 +26,11 @@ from verify.bounds import (
     tightened,
     unstable,
 )
-from verify.linear_program import Facets, solve
+from verify.linear_program import Facets, Solution, Warm, solve
 
 PROGRAM_SIZE = 6000  # more variables than this make a linear program slower than the splits it saves
 INPUT_SPLITS = 6  # up to so many inputs, deep networks are split there: all layers gain at once
+SHALLOW = 3  # hidden layers up to which bounds of neurons are not renewed on parts: the program sees through them
 FINEST = 2.0**-7  # of the domain's width; below it neurons are split, so that a search on a border comes to its end
 WIDE = 2.0**-10  # differences wider than this share of the values make bounds of g's own values worth it
 Split = tuple[object, ...]  # ("input", input from 0, float) or ("z" | "g", layer from 1, block from 0)
@@ -86,34 +87,58 @@ def children(problem: Problem, part: Part, split: Split) -> tuple[Part, Part]:
     return halved(problem.layers, part, str(split[0]), int(str(split[1])) - 1, int(str(split[2])))
 
 
-def look(problem: Problem, part: Part, number: int, first: int, limit: float) -> Step:
-    """Bound one target on a part: by the rule, with tightened neurons, by a linear program, until it closes.
+class Looker:
+    """Looks at parts, one process's worth: it keeps the programs that the solver has loaded."""
 
-    Args:
-        problem: the problem.
-        part: the part, with its vertices.
-        number: of the target, from 0.
-        first: tighten layers from this one on (from 0), those that the last split has changed.
-        limit: stop as soon as the bound is at most this.
-    """
-    target = problem.targets[number]
-    proof = _by_rule(problem, part, target)
-    tighten: list[dict[str, object]] = []
-    if not _closes(problem, proof, limit):
-        part, tighten = tightened_from(problem, part, first)
+    def __init__(self, problem: Problem, root: Part) -> None:
+        self.problem = problem
+        self.root = root
+        self._warm: dict[int, Warm] = {}
+        # few inputs are split themselves, which changes every bound: there is nothing to keep
+        self._keeps = len(root.lower) > INPUT_SPLITS and 0 < len(root.boxes) <= SHALLOW
+
+    def look(self, part: Part, number: int, first: int, limit: float) -> Step:
+        """Bound one target on a part: by the rule, with tightened neurons, by a linear program, until it closes.
+
+        Args:
+            part: the part, with its vertices.
+            number: of the target, from 0.
+            first: tighten layers from this one on (from 0), those that the last split has changed.
+            limit: stop as soon as the bound is at most this.
+        """
+        problem, target = self.problem, self.problem.targets[number]
         proof = _by_rule(problem, part, target)
-    points = [_argmax(part, proof.bound)] if not part.empty else []
-    if not _closes(problem, proof, limit) and _variables(part) <= PROGRAM_SIZE:
-        better = _by_program(problem, part, target)
-        if better is not None:
-            points.append(better[1])
-            proof = better[0] if better[0].value < proof.value else proof
-    node: dict[str, object] = {"leaf": proof.leaf}
-    if tighten:
-        node["tighten"] = tighten
-    split = None if part.empty or proof.value == -np.inf else _split(problem, part, proof, points[-1])
-    size = float(proof.bound.size[0]) if np.isfinite(proof.value) else 0.0
-    return Step(part, proof.value, size, node, split, np.array(points).reshape(-1, len(part.lower)))
+        tighten: list[dict[str, object]] = []
+        if not _closes(problem, proof, limit) and not self._keeps:
+            part, tighten = tightened_from(problem, part, first)
+            proof = _by_rule(problem, part, target)
+        points = [_argmax(part, proof.bound)] if not part.empty else []
+        if not _closes(problem, proof, limit) and _variables(part) <= PROGRAM_SIZE:
+            better = _proved(problem, part, target, self._solved(part, number))
+            if better is not None:
+                points.append(better[1])
+                proof = better[0] if better[0].value < proof.value else proof
+        node: dict[str, object] = {"leaf": proof.leaf}
+        if tighten:
+            node["tighten"] = tighten
+        split = None if part.empty or proof.value == -np.inf else _split(problem, part, proof, points[-1])
+        size = float(proof.bound.size[0]) if np.isfinite(proof.value) else 0.0
+        return Step(part, proof.value, size, node, split, np.array(points).reshape(-1, len(part.lower)))
+
+    def expand(self, part: Part, split: Split, number: int, limit: float) -> tuple[Step, Step]:
+        """A look at both parts of a split."""
+        first = 1 if split[0] == "input" else int(str(split[1]))
+        low, high = (self.look(half, number, first, limit) for half in children(self.problem, part, split))
+        return low, high
+
+    def _solved(self, part: Part, number: int) -> Solution | None:
+        problem, target = self.problem, self.problem.targets[number]
+        fixed = target.row, target.sides, target.margins, problem.facets, problem.seconds
+        if not self._keeps:
+            return solve(problem.layers, part, *fixed)
+        if number not in self._warm:
+            self._warm[number] = Warm(problem.layers, self.root, *fixed)
+        return self._warm[number].solve(part)
 
 
 def by_rule_alone(problem: Problem, part: Part, number: int, limit: float) -> bool:
@@ -150,8 +175,8 @@ def _by_rule(problem: Problem, part: Part, target: FloatTarget) -> Proof:
     return Proof(float(values[best]), _row_of(found, best), leaf)
 
 
-def _by_program(problem: Problem, part: Part, target: FloatTarget) -> tuple[Proof, Array] | None:
-    got = solve(problem.layers, part, target.row, target.sides, target.margins, problem.facets, problem.seconds)
+def _proved(problem: Problem, part: Part, target: FloatTarget, got: Solution | None) -> tuple[Proof, Array] | None:
+    """What a solution's multipliers are worth on a part, and its point."""
     if got is None:
         return None
     row = (target.row * (not got.empty) + got.sides @ target.sides)[None, :]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz
 
 from verify.checker.block import KINDS, Block
 from verify.checker.encoding import Json, number, numbers, rounded
@@ -27,6 +28,13 @@ class Part:
     blocks: tuple[tuple[Block, ...], ...]  # per hidden layer
     empty: bool = False  # proved to hold no input
 
+    @cached_property
+    def corners(self) -> tuple[list[fmpz], list[fmpz], fmpz]:
+        """(lower, upper, denominator): the box in integers over one denominator."""
+        numerators, denominator = fmpq_mat(2, len(self.lower), [*self.lower, *self.upper]).numer_denom()
+        lower, upper = numerators.tolist()
+        return lower, upper, denominator
+
 
 class Bounds:
     """The joint network with its domain: what is true on a part of it."""
@@ -34,6 +42,8 @@ class Bounds:
     def __init__(self, layers: Sequence[JointLayer], domain: Json, mantissa: int | None) -> None:
         self.layers = layers
         self.absolute = [_absolute(layer.matrix) for layer in layers]
+        self.first = layers[0].matrix.numer_denom()
+        self.offsets = [fmpq_mat(2 * layer.blocks, 1, list(layer.offsets)) for layer in layers]
         self.mantissa = mantissa  # bits that the rule's multipliers are rounded to; None: not rounded
         self.facets = [(numbers(row), number(bound)) for row, bound in domain["halfspaces"]]
         lower, upper = numbers(domain["lower"]), numbers(domain["upper"])
@@ -97,12 +107,14 @@ class Bounds:
                 totals[t] = _sum(totals[t], gain)
             alpha = _matrix(chosen, 2 * self.layers[below].blocks)
             totals = [_sum(a, b) for a, b in zip(totals, self._constants(below, alpha))]
-        left = (alpha * self.layers[0].matrix).tolist()
-        gains = [self._inputs(part, row, facet) for row, facet in zip(left, facets, strict=True)]
+        # integers over one denominator from here on: no common factors to look for in long rows
+        numerators, denominator = alpha.numer_denom()
+        left, scale = (numerators * self.first[0]).tolist(), denominator * self.first[1]
+        gains = [self._inputs(part, row, scale, facet) for row, facet in zip(left, facets, strict=True)]
         return [_sum(a, b) for a, b in zip(totals, gains)]
 
     def _constants(self, k: int, alpha: fmpq_mat) -> list[fmpq]:
-        return (alpha * fmpq_mat(2 * self.layers[k].blocks, 1, list(self.layers[k].offsets))).entries()
+        return (alpha * self.offsets[k]).entries()
 
     def _through(self, blocks: Sequence[Block], row: Row, given: Row | None) -> tuple[Row, fmpq | None]:
         """One target's multipliers at a layer, and the sum of the maxima over its blocks."""
@@ -121,16 +133,19 @@ class Bounds:
             multipliers[i], multipliers[n + i], total = z, d, total + gain
         return multipliers, total
 
-    def _inputs(self, part: Part, row: Row, multipliers: Row) -> fmpq:
-        total = ZERO
+    def _inputs(self, part: Part, row: Sequence[fmpz], scale: fmpz, multipliers: Row) -> fmpq:
+        """The maximum of (row / scale) . x over the box, with the half-spaces moved into it by their multipliers."""
+        if any(multiplier < 0 for multiplier in multipliers):
+            raise ValueError("a multiplier of a half-space is negative")
+        if not any(multipliers):
+            lower, upper, denominator = part.corners
+            total = sum((v * (high if v > 0 else low) for v, low, high in zip(row, lower, upper)), fmpz(0))
+            return fmpq(total, denominator * scale)
+        left, gain = [fmpq(v, scale) for v in row], ZERO
         for multiplier, (normal, bound) in zip(multipliers, self.facets, strict=True):
-            if multiplier < 0:
-                raise ValueError("a multiplier of a half-space is negative")
-            total += multiplier * bound
-            row = [v - multiplier * w for v, w in zip(row, normal)]
-        for value, low, high in zip(row, part.lower, part.upper):
-            total += value * (high if value > 0 else low)
-        return total
+            gain += multiplier * bound
+            left = [v - multiplier * w for v, w in zip(left, normal)]
+        return gain + sum((v * (high if v > 0 else low) for v, low, high in zip(left, part.lower, part.upper)), ZERO)
 
     def tightened(self, part: Part, entry: Json) -> Part:
         """The part after one entry of a "tighten" list: better bounds of some quantities of one layer."""

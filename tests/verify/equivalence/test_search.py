@@ -11,7 +11,7 @@ from precise.network import Layer, Network
 from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import integer_network
 from tests.verify.equivalence.polygons import largest_differences, rectangle
-from verify import branch_and_bound
+from verify import problem
 from verify.checker import check
 from verify.claim import logit_margin, within
 from verify.domain import box
@@ -33,14 +33,14 @@ def far_pair():
 
 
 def test_an_interrupted_search_keeps_what_it_has_proved(far_pair, monkeypatch):
-    looked, count = branch_and_bound.look, iter(range(100))
+    looked, count = problem.Looker.look, iter(range(100))
 
     def interrupted(*arguments):
         if next(count) == 5:
             raise KeyboardInterrupt
         return looked(*arguments)
 
-    monkeypatch.setattr(branch_and_bound, "look", interrupted)
+    monkeypatch.setattr(problem.Looker, "look", interrupted)
     verdict = maximum(*far_pair, PLANE, Effort(seconds=30)).verdict
     attained, proved = rational(verdict.details["attained"]), rational(verdict.details["proved"])
     assert verdict.outcome is Outcome.UNKNOWN
