@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
+from precise.errors import PrecisionError
 from precise.probe import FRACTION_BITS, Piece, Point, Probe
 
 BESIDE_BITS = 56  # the pieces are compared 2^-56 beside the intersection, in units of the line's direction
+MOST_PIECES = 1 << 14  # looked at at once; a line meets each neuron a few times
 SHORTEST = 1 << (FRACTION_BITS - BESIDE_BITS + 4)  # intervals shorter than 16 of these are given up
 
 
@@ -49,12 +51,19 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
 
     Costs 2 queries for each critical point and 2 for each split. A bump between two samples of one and the same
     affine function is not seen.
+
+    Raises:
+        PrecisionError: the answers are not piecewise linear, for example noisy.
     """
     first, last = _sample(probe, line, [low, high])
     intervals = [(first, last)]
     found: list[int] = []
     beside = 1 << (FRACTION_BITS - BESIDE_BITS)
     while intervals:
+        if len(intervals) > MOST_PIECES:
+            raise PrecisionError(
+                f"a line has more than {MOST_PIECES} pieces: the answers are not exactly piecewise linear"
+            )
         open_ones = [pair for pair in intervals if not _same(pair[0], pair[1]) and pair[1].t - pair[0].t > SHORTEST]
         centres = [_crossing(a, b) for a, b in open_ones]
         middles = [(a.t + b.t) // 2 if c is None else c for (a, b), c in zip(open_ones, centres, strict=True)]

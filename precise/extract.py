@@ -83,7 +83,7 @@ def extract(
     except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
         run.report.outcome = f"Incomplete: {stop}."
     except KeyboardInterrupt:
-        run.report.outcome = "Incomplete: interrupted."
+        run.report.outcome, run.report.interrupted = "Incomplete: interrupted.", True
     run.report.queries = oracle.queries
     run.report.seconds = perf_counter() - start
     run.report.longest_query_bits = run.probe.longest_bits

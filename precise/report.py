@@ -52,6 +52,7 @@ class Report:
     oracle_precision: int | None  # bits; None: exact rationals
     jobs: int
     complete: bool = False
+    interrupted: bool = False  # by Ctrl-C
     outcome: str = "not finished"  # a sentence; when incomplete it says what is missing and what to try
     layers: list[LayerReport] = field(default_factory=list)
     slice_inputs: list[int] = field(default_factory=list)  # inputs that varied until the last stage

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from precise.commands.output import show
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file, write_whole
 
@@ -37,7 +38,7 @@ def convert(
         }
         write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     widths, total = "-".join(map(str, network.widths)), f"{network.parameter_count:,}"
-    print(f"{str(target)!r:.200}: {saved.format}, {widths}, {total} parameters, {_rounding(saved.rounded)}")
+    show(f"{str(target)!r:.200}: {saved.format}, {widths}, {total} parameters, {_rounding(saved.rounded)}")
 
 
 def _rounding(rounded: int) -> str:

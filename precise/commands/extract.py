@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from precise.commands.output import check_place, show
 from precise.errors import InputError
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file, write_whole
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from precise.extract import Extraction, Progress
     from precise.oracle import Oracle
 
+INTERRUPTED = 130
 INCOMPLETE = 3
 
 
@@ -65,13 +67,17 @@ def extract(
         raise InputError(f"{out}: expected a format that can be written: .json .npz .onnx .safetensors")
     if json_file is not None:
         other_file(json_file, out, *([model] if model else []))
+    for place in (out, json_file):
+        check_place(place)
     asked, shape = _oracle(model, oracle, widths, precision, max_queries)
     with _progress() as progress:
         result = run(asked, shape, seed, jobs, progress=progress)
-    print(result.report.text())
     if json_file is not None:
         write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
-    _write(result, out)
+    written = _write(result, out)
+    show(f"{result.report.text()}\n\n{written}")
+    if not result.report.complete:
+        raise typer.Exit(INTERRUPTED if result.report.interrupted else INCOMPLETE)
 
 
 def _oracle(
@@ -103,14 +109,12 @@ def _oracle(
     return RoundedOracle(network, int(bits), budget), shape
 
 
-def _write(result: Extraction, out: Path) -> None:
+def _write(result: Extraction, out: Path) -> str:
+    """Write the network or what there is of it; says what was written, and where."""
     if result.network is not None:
         saved = save_network(result.network, out)
         rounded = f", {saved.rounded:,} values rounded to float64" if saved.rounded else ""
-        print(f"\nwritten to {out} ({saved.format}{rounded})")
-        if not result.report.complete:
-            raise typer.Exit(INCOMPLETE)
-        return
+        return f"written to {out} ({saved.format}{rounded})"
     partial = {
         "format": "precise-partial-extraction",
         "version": 1,
@@ -122,8 +126,7 @@ def _write(result: Extraction, out: Path) -> None:
     }
     target = out.with_suffix(".json")
     write_whole(target, (json.dumps(partial, indent=1) + "\n").encode())
-    print(f"\nwhat was recovered is in {target}; it is not a network")
-    raise typer.Exit(INCOMPLETE)
+    return f"what was recovered is in {target}; it is not a network"
 
 
 @contextmanager

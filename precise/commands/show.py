@@ -13,6 +13,7 @@ import typer
 from flint import fmpq, fmpz
 
 from precise.arithmetic import to_mpf, to_text
+from precise.commands.output import show as put
 from precise.formats import format_of, load_network
 from precise.formats.atomic_file import other_file, write_whole
 from precise.network import Layer, Network
@@ -56,7 +57,7 @@ def show(
     if json_file is not None:
         other_file(json_file, file)
         write_whole(json_file, (json.dumps(asdict(found), indent=1) + "\n").encode())
-    print(text(found))
+    put(text(found))
 
 
 def summary(file: Path, network: Network) -> Summary:

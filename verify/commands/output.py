@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from precise.commands.output import check_place, show
 from precise.formats.atomic_file import other_file, write_whole
 from precise.network import Network
-from verify.errors import InputError
-
-
-def show(text: str) -> None:
-    """Print to stdout; a reader that has gone, such as `head`, is no failure and changes no exit status."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
 
 
 def check_report(path: Path | None, *taken: str | Path) -> None:
@@ -31,8 +22,7 @@ def check_report(path: Path | None, *taken: str | Path) -> None:
     if path is None:
         return
     other_file(path, *map(Path, taken))
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: expected the name of a file in a folder that exists")
+    check_place(path)
 
 
 def write_report(path: Path | None, report: dict[str, object]) -> None:
@@ -48,6 +38,9 @@ def write_report(path: Path | None, report: dict[str, object]) -> None:
 def described(path: Path, network: Network) -> dict[str, object]:
     """A network file for a report."""
     return {"file": str(path), "widths": network.widths, "sha256": network.sha256}
+
+
+__all__ = ["check_report", "described", "show", "working", "write_report"]
 
 
 @contextmanager
