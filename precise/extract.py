@@ -20,13 +20,14 @@ from precise.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.local_map import Known
 from precise.network import Network
 from precise.oracle import Oracle
-from precise.output_layer import OutputRow, solve_outputs
+from precise.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.workers import following
 
+FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
 UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
@@ -167,16 +168,30 @@ class _Run:
         self.report.widths = [self.oracle.input_width, *found, self.oracle.output_width]
 
     def layer(self, number: int, width: int | None, follow: Follow, last: bool) -> LayerResult:
+        """One layer; neurons missing below are at first taken to be without effect, which costs fewer unknowns."""
+        before = [list(rows) for rows in self.known.layers]
+        if self.missing and not self.lacking:
+            result = self.attempt(number, width, 0, min(self.patience.candidates, FIRST_ATTEMPT), follow, last)
+            if result.rows:
+                return self.found(result, width)
+            self.known.layers[:] = before
+            self.known.changed()
+            self.report.layers.pop()
+        return self.found(self.attempt(number, width, self.missing, self.patience.candidates, follow, last), width)
+
+    def attempt(
+        self, number: int, width: int | None, missing: int, candidates: int, follow: Follow, last: bool
+    ) -> LayerResult:
         name = f"layer {number}"
         search = LayerSearch(
             self.probe,
             self.known,
             width,
-            self.missing,
+            missing,
             self.lacking,
             follow,
             self.random.getrandbits(64),
-            self.patience,
+            Patience(candidates, self.patience.lines, self.patience.candidates),
             lambda done, total: self.progress(name, done, total),
             last=last,
         )
@@ -187,17 +202,21 @@ class _Run:
         finally:
             self._record(search.result, report)
             self._signed(number - 1, search.below)
-        self.lacking = frozenset(search.result.lacking)
-        if width is None:
-            return search.result
-        self.witnesses = [record.witness for record in search.result.records]
-        self.missing = width - len(search.result.rows)
-        if self.missing:
-            report.notes.append(
-                f"{len(search.result.rows)} of {width} neurons found; {self.patience.candidates} candidates in a row "
-                "met no other, so that the rest is dead, always active, equal to another, or rare"
-            )
         return search.result
+
+    def found(self, result: LayerResult, width: int | None) -> LayerResult:
+        self.lacking = frozenset(result.lacking)
+        if width is None:
+            return result
+        self.witnesses = [record.witness for record in result.records]
+        self.missing = width - len(result.rows)
+        if self.missing:
+            self.report.layers[-1].notes.append(
+                f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
+                f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
+                "equal to another, or rare"
+            )
+        return result
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:
         report.rows, report.rechecked = len(result.rows), result.rechecked
@@ -228,13 +247,21 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         with self.stage("output layer"):
-            below = LayerBelow(self.known, len(self.known.layers) - 1, self.missing, self.random, self.lacking)
-            result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random)
+            layer = list(self.known.layers[-1])
+            result, below = self.solve_outputs(0 if not self.lacking else self.missing)
+            if not result.rows and self.missing and not self.lacking:
+                self.known.layers[-1] = layer
+                self.known.changed()
+                result, below = self.solve_outputs(self.missing)
             self.report.output_equations = result.redundant
             if not result.rows:
                 raise _Incomplete(result.reason)
             self._signed(len(self.known.layers), below)
         return result.rows
+
+    def solve_outputs(self, missing: int) -> tuple[OutputResult, LayerBelow]:
+        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, self.lacking)
+        return solve_outputs(self.probe, self.known, below, self.witnesses, self.random), below
 
     def whole(self, outputs: Sequence[OutputRow]) -> Network:
         with self.stage("columns outside the slice"):

@@ -43,6 +43,7 @@ class Patience:
 
     candidates: int = 400  # followed in a row without a new one
     lines: int = 60  # searched in a row without any candidate
+    later: int | None = None  # candidates once a first neuron was found, where these are others
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,9 @@ class LayerSearch:
         while len(self.result.rows) < self._width:
             waiting = self._candidates()
             self._empty = 0 if waiting else self._empty + 1
-            if self._empty >= self._patience.lines or self._since >= self._patience.candidates:
+            if self._empty >= self._patience.lines or self._since >= self._most:
                 break
-            while waiting and len(self.result.rows) < self._width and self._since < self._patience.candidates:
+            while waiting and len(self.result.rows) < self._width and self._since < self._most:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
                 if self._round(batch):
                     waiting = self._unknown(waiting)
@@ -202,6 +203,12 @@ class LayerSearch:
             self._changed()
         self.result.seconds_rows += perf_counter() - start
         return dropped
+
+    @property
+    def _most(self) -> int:
+        """Candidates that are followed without a new row before the search ends."""
+        later = self._patience.later if self.result.rows else None
+        return self._patience.candidates if later is None else later
 
     @property
     def _features(self) -> int:
