@@ -191,6 +191,8 @@ def slopes(box: Array, h: Array, e: Array) -> Array:
         lift = gu / (gu - gl)
     z = np.where(zl >= 0, h, np.where(zu <= 0, 0.0, np.where(h > 0, h * chord, np.where(zu > -zl, h, 0.0))))
     d = np.where((dl >= 0) | (du <= 0), np.where((dl >= 0) == (e > 0), e, 0.0), e * np.where(e > 0, rise, fall))
+    d = np.where(((e < 0) & (zl >= 0)) | ((e > 0) & (gl >= 0)), e, d)
+    d = np.where(((e < 0) & (zu <= 0)) | ((e > 0) & (gu <= 0)), 0.0, d)
     partner = (zu <= 0) & (gu > 0) & (gl < 0) & (e > 0)
     z, d = np.where(partner, z + e * lift, z), np.where(partner, e * lift, d)
     first, second = (zl >= 0) * 1.0, (gl >= 0) * 1.0

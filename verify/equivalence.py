@@ -26,7 +26,7 @@ from verify.checker.joint import joint
 from verify.claim import Claim, Within, replay, short, within
 from verify.domain import Domain
 from verify.errors import InputError
-from verify.finish import finish
+from verify.finish import MOST_INPUTS, finish
 from verify.linear_program import Facets
 from verify.pairing import pair_neurons
 from verify.problem import Problem, float_target, to_near
@@ -34,6 +34,7 @@ from verify.verdict import Outcome, Verdict, Witness
 
 MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
 FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
+POLISH = 8  # of so many points that the search meets, one is a start for the attack
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
@@ -108,7 +109,7 @@ class _Climber:
     def __init__(self, task: _Task, problem: Problem, gap: float) -> None:
         self.task, self.problem, self.gap = task, problem, gap
         self.attained, self.point = fmpq(0), None
-        self.near = 0.0
+        self.near, self.offers = 0.0, 0
 
     point: tuple[fmpq, ...] | None
 
@@ -116,7 +117,11 @@ class _Climber:
         return self.near * (1 + self.gap / 2)  # half of the gap is left for rounding
 
     def offer(self, points: Array, target: int) -> None:
-        values = attack.outputs(self.problem.layers, points) @ self.problem.targets[target].row
+        row = self.problem.targets[target].row
+        if self.offers % POLISH == 0:
+            points = np.concatenate([points, self.task.climbed(self.problem, row, points)[:1]])
+        self.offers += 1
+        values = attack.outputs(self.problem.layers, points) @ row
         for i in np.argsort(-values)[:2]:
             if values[i] > self.near:
                 self.try_point(points[i])
@@ -184,11 +189,7 @@ class _Task:
         self.attack(problem, goal, FIRST_STARTS)
         found = self.search(problem, root, goal)
         certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found)
-        while (
-            (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap))
-            and self.left() > 0
-            and not found.interrupted
-        ):
+        while (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap)) and self.finishable(found):
             near = within(goal.attained * (1 + _exact(gap)), self.first.output_width)
             point = finish(certificate | {"claim": near.to_json()}, self.first, self.second, self.end())
             if point is None:
@@ -217,10 +218,12 @@ class _Task:
 
     def attack(self, problem: Problem, goal: _Refuter | _Climber, count: int) -> None:
         points = attack.starts(self.lower, self.upper, count, self.effort.seed)
-        facets = np.column_stack([self.facets.normals, self.facets.bounds]) if len(self.facets.bounds) else None
         for number, target in enumerate(problem.targets):
-            best = attack.climb(self.layers, self.lower, self.upper, target.row, points, facets)
-            goal.offer(best[:4], number)
+            goal.offer(self.climbed(problem, target.row, points)[:4], number)
+
+    def climbed(self, problem: Problem, row: Array, points: Array) -> Array:
+        facets = np.column_stack([self.facets.normals, self.facets.bounds]) if len(self.facets.bounds) else None
+        return attack.climb(problem.layers, self.lower, self.upper, row, points, facets)
 
     def replayed(self, claim: Claim, point: Array) -> Witness | None:
         for exact in attack.exact_points(self.domain, point, self.inner):
@@ -245,7 +248,7 @@ class _Task:
 
     def proved(self, claim: Claim, problem: Problem, found: Search) -> Decision:
         certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
-        if not proved.holds and self.left() > 0 and not found.interrupted:
+        if not proved.holds and self.finishable(found):
             self.effort.tracer("settling what is open exactly")
             point = finish(certificate, self.first, self.second, self.end())
             if point is not None and (witness := replay(claim, self.domain, self.first, self.second, point)):
@@ -272,6 +275,9 @@ class _Task:
             self.first, self.second, self.domain, claim, self.pairs, mantissa, found.tighten, found.trees
         )
         return certificate, evaluate(certificate, self.first, self.second)
+
+    def finishable(self, found: Search) -> bool:
+        return self.left() > 0 and not found.interrupted and self.domain.inputs <= MOST_INPUTS
 
     def figures(self, found: Search, proved: Proved) -> dict[str, object]:
         return {

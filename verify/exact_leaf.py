@@ -20,7 +20,6 @@ from verify.checker.joint import ONE, ZERO, Row
 from verify.checker.weak_duality import Bounds, Part
 
 MOST_NODES = 400  # of one open part; more say that it was given up too early
-MOST_INPUTS = 64  # linear questions over more inputs take Z3 longer than they are worth
 Node = dict[str, Any]
 
 
@@ -60,8 +59,6 @@ def settle(bounds: Bounds, part: Part, target: Target, deadline: float) -> Settl
         target: what has to be at most its threshold.
         deadline: on the clock of `time.monotonic`.
     """
-    if len(part.lower) > MOST_INPUTS:
-        return Settled(None, None)
     nodes: list[Node] = []
     try:
         _grow(bounds, part, target, deadline, nodes)

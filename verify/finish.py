@@ -12,6 +12,7 @@ from verify.checker.check import Target, leaf, prepared
 from verify.checker.joint import Row
 from verify.checker.weak_duality import Bounds, Part
 
+MOST_INPUTS = 64  # linear questions over more inputs take Z3 longer than they are worth
 Node = dict[str, Any]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -49,11 +49,15 @@ def _matched(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
 
 
 def _unit_rows(rows: Sequence[Row]) -> NDArray[np.float64]:
-    scaled = []
-    for row in rows:
-        largest = max(map(abs, row)) or fmpq(1)  # a row may be far outside the range of floats
-        scaled.append([float(v.p) / float(v.q) if _small(v) else 0.0 for v in (w / largest for w in row)])
-    array = np.array(scaled)
+    try:
+        array = np.array([[int(v.p) / int(v.q) for v in row] for row in rows])
+        array = array / np.maximum(np.abs(array).max(axis=1, keepdims=True), 1e-300)
+    except OverflowError:  # a row may be far outside the range of floats
+        scaled = []
+        for row in rows:
+            largest = max(map(abs, row)) or fmpq(1)
+            scaled.append([int(v.p) / int(v.q) if _small(v) else 0.0 for v in (w / largest for w in row)])
+        array = np.array(scaled)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     return np.asarray(np.divide(array, lengths, out=np.zeros_like(array), where=lengths > 0))
 
@@ -64,7 +68,8 @@ def _small(value: fmpq) -> bool:
 
 def _factor(left: Row, right: Row) -> fmpq:
     """The factor of `right` that brings it next to `left`: exact if it is a multiple, short if it can be."""
-    best = sum((a * b for a, b in zip(left, right)), fmpq(0)) / sum((b * b for b in right), fmpq(0))
+    row, column = fmpq_mat(1, len(left), left), fmpq_mat(len(right), 1, right)
+    best = (row * column)[0, 0] / (column.transpose() * column)[0, 0]
     misfit = _distance(left, right, best)
     if misfit == 0:
         return best

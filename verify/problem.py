@@ -12,6 +12,8 @@ from verify.attack import preactivations
 from verify.bounds import (
     DL,
     DU,
+    GL,
+    GU,
     ROUNDING,
     ZL,
     ZU,
@@ -228,14 +230,23 @@ def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | 
         gaps = np.where(masks[k], proof.bound.maxima[k][0] - here, -np.inf)
         i = int(gaps.argmax()) if n else 0
         if n and masks[k][i] and gaps[i] > best[0]:
-            kind = "z" if box[ZL, i] < 0 < box[ZU, i] else "g"
-            best = (float(gaps[i]), (kind, k + 1, i))
+            best = (float(gaps[i]), (_kind(box[:, i], float(alpha[n + i])), k + 1, i))
     if best[1] is None:  # the gaps are lost in rounding: the first that is left
         for k, mask in enumerate(masks):
             if mask.any():
                 i, box = int(mask.argmax()), part.boxes[k]
-                return ("z" if box[ZL, i] < 0 < box[ZU, i] else "g"), k + 1, i
+                return _kind(box[:, i], 0.0), k + 1, i
     return best[1]
+
+
+def _kind(box: Array, weight: float) -> str:
+    """Whether to split a block at z = 0 or at g = 0, for a weight of e.
+
+    Where z >= 0, e >= d, and where z <= 0, e >= 0; where g >= 0, e <= d, and where g <= 0, e <= 0. So one of the
+    two splits makes the bound exact in both halves, and the other neuron need not be decided.
+    """
+    first, second = box[ZL] < 0 < box[ZU], box[GL] < 0 < box[GU]
+    return "g" if second and (weight > 0 or not first) else "z"
 
 
 def _argmax(part: Part, bound: Bound) -> Array:

@@ -104,6 +104,10 @@ class Block:
             z = h * self.zu / (self.zu - self.zl)
         else:
             z = h if self.zu > -self.zl else ZERO
+        if (e < 0 and self.zl >= 0) or (e > 0 and self.gl >= 0):  # one neuron active: its side of d is a bound
+            return z, e
+        if (e < 0 and self.zu <= 0) or (e > 0 and self.gu <= 0):  # one inactive: so is 0
+            return z, ZERO
         if self.zu <= 0 and self.gu > 0 > self.gl and e > 0:  # here e = max(0, g)
             slope = e * self.gu / (self.gu - self.gl)
             return z + slope, slope
