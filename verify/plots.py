@@ -1,0 +1,124 @@
+"""Pictures: the difference of two networks over a slice of the domain, and how a proof's gap closed over time.
+
+Pictures are drawn from floats and prove nothing. Matplotlib comes with the extra `plots`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from precise.formats.atomic_file import write_whole
+from precise.network import Network
+from verify import bounds
+from verify.attack import outputs
+from verify.bounds import Array, FloatLayer
+from verify.checker.joint import joint
+from verify.domain import Domain
+from verify.errors import InputError
+from verify.pairing import pair_neurons
+from verify.problem import to_near
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".pdf", ".png", ".svg")
+
+
+def difference_slice(
+    first: Network, second: Network, domain: Domain, axes: tuple[int, int], output: int = 1, points: int = 300
+) -> Figure:
+    """g - f over two inputs, the others in the middle of the domain, with the borders of the linear regions.
+
+    Args:
+        first: f; its borders are drawn in black.
+        second: g; its borders are drawn in white, dashed.
+        domain: its box gives the range of the two inputs.
+        axes: the two inputs, counted from 1.
+        output: which one, counted from 1.
+        points: of the grid, along each axis.
+
+    Raises:
+        InputError: there are no such inputs or outputs, or matplotlib is missing.
+    """
+    if not all(1 <= axis <= first.input_width for axis in axes) or axes[0] == axes[1]:
+        raise InputError(f"expected two different inputs from 1 to {first.input_width}, not {axes[0]} and {axes[1]}")
+    if not 1 <= output <= first.output_width:
+        raise InputError(f"expected an output from 1 to {first.output_width}, not {output}")
+    layers = bounds.as_floats(joint(first, second, pair_neurons(first, second)))
+    ranges = [(to_near(domain.lower[axis - 1]), to_near(domain.upper[axis - 1])) for axis in axes]
+    xs, ys = (np.linspace(low, high, points) for low, high in ranges)
+    grid = np.tile([(to_near(a) + to_near(b)) / 2 for a, b in zip(domain.lower, domain.upper)], (points * points, 1))
+    grid[:, axes[0] - 1], grid[:, axes[1] - 1] = (v.ravel() for v in np.meshgrid(xs, ys))
+    values = outputs(layers, grid)[:, first.output_width + output - 1].reshape(points, points)
+    figure: Figure = _figure()
+    plane = figure.add_subplot()
+    most = float(np.abs(values).max()) or 1.0
+    image = plane.pcolormesh(xs, ys, values, cmap="RdBu", vmin=-most, vmax=most, shading="nearest", rasterized=True)
+    figure.colorbar(image, ax=plane, label="g - f")
+    for zeros in _preactivations(layers, grid):
+        for z, colour, style in ((zeros[0], "black", "solid"), (zeros[1], "white", "dashed")):
+            for column in z.T:
+                if column.min() < 0 < column.max():
+                    shape = column.reshape(points, points)
+                    plane.contour(xs, ys, shape, levels=[0.0], colors=colour, linestyles=style, linewidths=0.6)
+    plane.set(xlabel=f"input {axes[0]}", ylabel=f"input {axes[1]}", title="Difference, and borders of linear regions")
+    return figure
+
+
+def gap_over_time(history: Sequence[Sequence[float]], attained: float | None = None) -> Figure:
+    """The greatest open bound of a search over time, and what is attained at a point.
+
+    Args:
+        history: (seconds, bound) pairs, as a report of `verify equivalent` has them.
+        attained: drawn as a line.
+
+    Raises:
+        InputError: the history is empty, or matplotlib is missing.
+    """
+    if not history:
+        raise InputError("expected a search with a history: this one was over at once")
+    figure: Figure = _figure()
+    axes = figure.add_subplot()
+    axes.step([t for t, _ in history], [b for _, b in history], where="post", label="greatest open bound")
+    if attained is not None:
+        axes.axhline(attained, color="black", linestyle="dashed", label="attained")
+    axes.set(xlabel="seconds", ylabel="|g - f|", yscale="log")
+    axes.legend()
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, whole or not at all.
+
+    Raises:
+        InputError: the suffix is none of a picture, or the file cannot be written.
+    """
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: expected a picture's name, ending in {', '.join(SUFFIXES)}")
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:], dpi=150)
+    write_whole(path, data.getvalue())
+
+
+def _figure() -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("expected matplotlib for pictures: install precise-verify[plots]") from error
+    return Figure(figsize=(6, 5), layout="constrained")
+
+
+def _preactivations(layers: Sequence[FloatLayer], grid: Array) -> list[tuple[Array, Array]]:
+    """(f's, g's) preactivations of every hidden layer, shape (points, blocks)."""
+    found, state = [], grid
+    for layer in layers[:-1]:
+        values = state @ layer.matrix.T + layer.offsets
+        z, d = values[:, : layer.blocks], values[:, layer.blocks :]
+        found.append((z, z + d))
+        state = np.concatenate([np.maximum(z, 0.0), np.maximum(z + d, 0.0) - np.maximum(z, 0.0)], axis=1)
+    return found
