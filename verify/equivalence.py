@@ -137,6 +137,10 @@ class _Climber:
                 self.attained, self.point, self.near = value, tuple(point), to_near(value)
 
 
+class _TimeOver(Exception):
+    """The exact check would take longer than the user wants to wait."""
+
+
 class _Task:
     def __init__(self, first: Network, second: Network, domain: Domain, effort: Effort) -> None:
         for mine, other, kind in (
@@ -191,9 +195,10 @@ class _Task:
         certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found)
         while (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap)) and self.finishable(found):
             near = within(goal.attained * (1 + _exact(gap)), self.first.output_width)
-            point = finish(certificate | {"claim": near.to_json()}, self.first, self.second, self.end())
+            fresh = _copied(certificate) | {"claim": near.to_json()}
+            point = finish(fresh, self.first, self.second, self.end())
             if point is None:
-                proved = evaluate(certificate, self.first, self.second)
+                certificate, proved = self.better(certificate, fresh, found, proved)
                 upper = _greatest(proved)
                 break
             goal.try_exact(point)
@@ -250,10 +255,11 @@ class _Task:
         certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
         if not proved.holds and self.finishable(found):
             self.effort.tracer("settling what is open exactly")
-            point = finish(certificate, self.first, self.second, self.end())
+            fresh = _copied(certificate)
+            point = finish(fresh, self.first, self.second, self.end())
             if point is not None and (witness := replay(claim, self.domain, self.first, self.second, point)):
                 return self.different(claim, witness)
-            proved = evaluate(certificate, self.first, self.second)
+            certificate, proved = self.better(certificate, fresh, found, proved)
         details = self.figures(found, proved)
         if not proved.holds:
             worst = max(b - t for b, t in zip(proved.bounds, proved.thresholds) if b is not None)
@@ -270,11 +276,36 @@ class _Task:
         return Decision(verdict, certificate, found.history)
 
     def certified(self, claim: Claim, mantissa: int | None, found: Search) -> tuple[Certificate, Proved]:
+        """The search's trees with what they prove; without their splits if that takes too long to find out."""
         self.effort.tracer(f"checking {found.nodes} parts in exact arithmetic")
-        certificate = assemble(
-            self.first, self.second, self.domain, claim, self.pairs, mantissa, found.tighten, found.trees
-        )
-        return certificate, evaluate(certificate, self.first, self.second)
+        parts = self.first, self.second, self.domain, claim, self.pairs, mantissa
+        certificate = assemble(*parts, found.tighten, found.trees)
+        try:
+            return certificate, self.evaluated(certificate, found)
+        except _TimeOver:
+            certificate = assemble(*parts, found.tighten, [[{"leaf": {}}] for _ in found.trees])
+            return certificate, evaluate(certificate, self.first, self.second)
+
+    def better(self, old: Certificate, fresh: Certificate, found: Search, proved: Proved) -> tuple[Certificate, Proved]:
+        """A finished certificate with what it proves; if that takes too long to find out, the old one with its own."""
+        try:
+            return fresh, self.evaluated(fresh, replace(found, closed=True))
+        except _TimeOver:
+            return old, proved
+
+    def evaluated(self, certificate: Certificate, found: Search) -> Proved:
+        """What a certificate proves.
+
+        Raises:
+            _TimeOver: the time was over; a search that has found a proof gets as much again.
+        """
+        end = self.end() + (self.effort.seconds if found.closed else 0.0)
+
+        def watch() -> None:
+            if time.monotonic() > end:
+                raise _TimeOver
+
+        return evaluate(certificate, self.first, self.second, watch)
 
     def finishable(self, found: Search) -> bool:
         return self.left() > 0 and not found.interrupted and self.domain.inputs <= MOST_INPUTS
@@ -296,6 +327,11 @@ class _Task:
 
     def left(self) -> float:
         return self.end() - time.monotonic()
+
+
+def _copied(certificate: Certificate) -> Certificate:
+    """A certificate whose trees may grow."""
+    return certificate | {"trees": [list(tree) for tree in certificate["trees"]]}
 
 
 def _greatest(proved: Proved) -> fmpq:

@@ -18,6 +18,7 @@ from precise.network import Network
 from verify.checker.joint import Pair, Row, deepened
 
 SIMILAR = 0.5  # rows at more than 60 degrees stay alone: their difference is larger than either of them
+NEARLY_BEST = fmpq(4)  # a power of two may be so much worse: its inverse is short, and weights that agree stay equal
 SPARE_BITS = 20  # a factor's error stays this many bits below what the rows differ by anyway
 
 
@@ -73,11 +74,19 @@ def _factor(left: Row, right: Row) -> fmpq:
     misfit = _distance(left, right, best)
     if misfit == 0:
         return best
-    if _distance(left, right, fmpq(1)) <= 4 * misfit:
-        return fmpq(1)
+    power = _power_of_two(best)
+    if _distance(left, right, power) <= NEARLY_BEST * misfit:
+        return power
     relative = misfit / max(map(abs, left))
     bits = relative.q.bit_length() - relative.p.bit_length() + SPARE_BITS
     return round_to_bits(best, max(bits, SPARE_BITS))
+
+
+def _power_of_two(value: fmpq) -> fmpq:
+    """The power of two with the nearest logarithm."""
+    exponent = int(value.p).bit_length() - int(value.q).bit_length()
+    candidates = [fmpq(2) ** (exponent + n) for n in (-1, 0, 1)]
+    return min(candidates, key=lambda c: max(value / c, c / value))
 
 
 def _distance(left: Row, right: Row, factor: fmpq) -> fmpq:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flint import fmpq
+from flint import fmpq, fmpq_mat, fmpz
 
 from verify.checker.encoding import rounded
 from verify.checker.joint import ONE, ZERO
@@ -66,6 +66,14 @@ class Block:
         ]
 
     @cached_property
+    def integers(self) -> tuple[list[list[fmpz]], fmpz]:
+        """The vertices over one denominator: integers are added faster."""
+        if not self.vertices:
+            return [], fmpz(1)
+        numerators, denominator = fmpq_mat([list(vertex) for vertex in self.vertices]).numer_denom()
+        return numerators.tolist(), denominator
+
+    @cached_property
     def states(self) -> tuple[fmpq, fmpq, fmpq, fmpq] | None:
         """The least and the greatest h, the least and the greatest e; None: no input."""
         if not self.vertices:
@@ -84,7 +92,12 @@ class Block:
         """The maximum over the block of h times its h + e times its e - z times its z - d times its d."""
         if self.active is not None and (z, d) == self.exact(h, e):
             return ZERO if self.vertices else None  # the function is 0 on the whole domain
-        return max((h * v[2] + e * v[3] - z * v[0] - d * v[1] for v in self.vertices), default=None)
+        vertices, scale = self.integers
+        if not vertices:
+            return None
+        common = h.q.lcm(e.q).lcm(z.q).lcm(d.q)
+        a, b, c, f = (v.p * (common // v.q) for v in (h, e, -z, -d))
+        return fmpq(max(a * vh + b * ve + c * vz + f * vd for vz, vd, vh, ve in vertices), common * scale)
 
     def exact(self, h: fmpq, e: fmpq) -> tuple[fmpq, fmpq]:
         """Multipliers of (z, d) that equal the coefficients of (h, e) where both neurons are decided."""

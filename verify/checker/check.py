@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,16 @@ def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
     return proved
 
 
-def evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+def evaluate(
+    certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None] = lambda: None
+) -> Proved:
     """The bounds that a certificate's trees prove, whatever it states.
+
+    Args:
+        certificate: with or without bounds and seal.
+        first: the network f.
+        second: the network g.
+        at_each_node: is called before each node; it may raise to end the work.
 
     Raises:
         Refused: it is malformed or belongs to other networks.
@@ -87,14 +95,14 @@ def evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Prov
             raise Refused("this is no certificate of a version that this checker reads")
         if list(certificate["networks"]) != [fingerprint(first), fingerprint(second)]:
             raise Refused("the certificate belongs to other networks: their hashes differ")
-        return _evaluate(certificate, first, second)
+        return _evaluate(certificate, first, second, at_each_node)
     except MALFORMED as error:
         raise Refused(f"the certificate is malformed: {error!r:.120}") from error
 
 
-def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
+def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None]) -> Proved:
     bounds, root, wanted = prepared(certificate, first, second)
-    found = [walk(bounds, root, tree, t) for tree, t in zip(certificate["trees"], wanted, strict=True)]
+    found = [walk(bounds, root, tree, t, at_each_node) for tree, t in zip(certificate["trees"], wanted, strict=True)]
     thresholds, strict = tuple(t.threshold for t in wanted), tuple(t.strict for t in wanted)
     return Proved(tuple(b for b, _ in found), thresholds, strict, sum(n for _, n in found))
 
@@ -156,13 +164,16 @@ def _stays_behind(outputs: int, i: int, j: int, margin: fmpq) -> Target:
     return Target(row, [(_row(2 * outputs, {i: ONE, k: -ONE}), margin) for k in others], ZERO)
 
 
-def walk(bounds: Bounds, root: Part, tree: Sequence[Json], target: Target) -> tuple[fmpq | None, int]:
+def walk(
+    bounds: Bounds, root: Part, tree: Sequence[Json], target: Target, at_each_node: Callable[[], None]
+) -> tuple[fmpq | None, int]:
     """The bound that a tree proves for a target (None: no input), and the number of its leaves."""
     worst: fmpq | None = None
     leaves, stack = 0, [(root, 0)]
     seen: set[int] = set()
     while stack:
         part, index = stack.pop()
+        at_each_node()
         if index in seen or index < 0:
             raise ValueError("the tree is none: a node is reached twice")
         node = tree[index]

@@ -64,7 +64,7 @@ def test_the_certificates_have_something_to_change(kind):
     assert any("split" in node for tree in certificate["trees"] for node in tree)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(KINDS), st.randoms(use_true_random=False), st.sampled_from(REPLACEMENTS))
 def test_no_change_passes_and_no_false_claim_passes_when_sealed_anew(kind, random, value):
     certificate, first, second = proved(kind)
