@@ -63,8 +63,8 @@ bench: $(STAMP) ## the cost of arithmetic against bare FLINT and mpmath
 
 results: $(STAMP) ## docs/results.md: whole extractions, several seeds each (hours)
 	@mkdir -p $(BUILD)
-	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json
-	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --table docs/results.md
+	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --resume
+	$(BIN)/python benchmarks/extraction.py --table $(BUILD)/extraction.json -o docs/results.md --readme README.md
 
 clean: ## remove what was built, the virtual environment too
 	rm -rf $(BUILD) dist *.egg-info $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
