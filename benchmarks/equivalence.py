@@ -21,13 +21,13 @@ from precise.arithmetic import rational
 from precise.formats import load_network
 from precise.network import Network
 from precise.random_networks import random_network
-from verify import bounds
 from verify.checker import check
 from verify.checker.joint import joint
-from verify.claim import within
-from verify.domain import Domain, ball, box
+from verify.differential import bounds
+from verify.differential.problem import to_near
 from verify.equivalence import Effort, decide, maximum
-from verify.problem import to_near
+from verify.properties.claim import within
+from verify.properties.domain import Domain, ball, box
 from verify.verdict import Outcome
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -15,9 +15,9 @@ import numpy as np
 import z3
 
 from precise.network import Network
-from verify.claim import Claim
-from verify.domain import Domain
-from verify.problem import to_near
+from verify.differential.problem import to_near
+from verify.properties.claim import Claim
+from verify.properties.domain import Domain
 from verify.smt_lib import script
 
 

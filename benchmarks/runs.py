@@ -21,7 +21,7 @@ from benchmarks.scoring import score
 from precise.extract import extract
 from precise.formats.atomic_file import write_whole
 from precise.oracle import ExactOracle
-from verify.structural import prove_equal
+from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent

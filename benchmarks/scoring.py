@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
-from precise.alignment import Match, align
 from precise.extract import Extraction
-from precise.local_map import Known, Row
 from precise.network import Layer, Network
+from precise.regions.local_map import Known, Row
+from precise.symmetry.alignment import Match, align
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from random import Random
 from flint import fmpq
 
 from precise.arithmetic import Batch
-from precise.local_map import Known
+from precise.layers.output_layer import OutputRow
 from precise.network import Layer, Network
 from precise.oracle import Oracle
-from precise.output_layer import OutputRow
+from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active

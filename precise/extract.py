@@ -15,17 +15,17 @@ from time import perf_counter
 
 from precise.assemble import DOMAIN, FRESH_POINTS, first_difference, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
-from precise.expansion import missing_columns
-from precise.hidden_layer import Follow, LayerResult, LayerSearch, Patience
-from precise.local_map import Known
+from precise.layers.expansion import missing_columns
+from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
+from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
+from precise.layers.workers import following
 from precise.network import Network
 from precise.oracle import Oracle
-from precise.output_layer import OutputResult, OutputRow, solve_outputs
-from precise.probe import Point, Probe
+from precise.regions.local_map import Known
+from precise.regions.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
-from precise.workers import following
 
 FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's

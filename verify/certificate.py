@@ -14,9 +14,9 @@ from precise.network import Network
 from verify.checker.check import FORMAT, VERSION, Proved
 from verify.checker.encoding import number, numbers, seal
 from verify.checker.joint import Pair
-from verify.claim import Claim, Excluded, SameTop1, Within
-from verify.domain import Domain
 from verify.errors import InputError
+from verify.properties.claim import Claim, Excluded, SameTop1, Within
+from verify.properties.domain import Domain
 
 LARGEST_FILE = 1 << 30  # bytes, uncompressed; more is no certificate that this machine could check
 

@@ -17,19 +17,19 @@ from threadpoolctl import threadpool_limits
 
 from precise.arithmetic import to_text
 from precise.network import Network
-from verify import attack, bounds
-from verify.bounds import Array
-from verify.branch_and_bound import Search, Stop, search
 from verify.certificate import Certificate, assemble, sealed
 from verify.checker.check import Proved, evaluate, targets
 from verify.checker.joint import joint
-from verify.claim import Claim, Within, replay, short, within
-from verify.domain import Domain
+from verify.differential import attack, bounds
+from verify.differential.bounds import Array
+from verify.differential.branch_and_bound import Search, Stop, search
+from verify.differential.finish import MOST_INPUTS, finish
+from verify.differential.linear_program import Facets
+from verify.differential.pairing import pair_neurons
+from verify.differential.problem import Problem, float_target, to_near
 from verify.errors import InputError
-from verify.finish import MOST_INPUTS, finish
-from verify.linear_program import Facets
-from verify.pairing import pair_neurons
-from verify.problem import Problem, float_target, to_near
+from verify.properties.claim import Claim, Within, replay, short, within
+from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
 MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short

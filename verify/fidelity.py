@@ -15,10 +15,10 @@ from flint import fmpq
 from precise.arithmetic import Batch, rational, to_text
 from precise.network import Network
 from verify.checker.joint import JointLayer, deepened, joint
-from verify.claim import short
-from verify.domain import Domain
+from verify.differential.pairing import pair_neurons
 from verify.equivalence import Decision, Effort, maximum
-from verify.pairing import pair_neurons
+from verify.properties.claim import short
+from verify.properties.domain import Domain
 
 GRID = 20  # bits of a sampled point's place in the box: exact numbers stay short
 

@@ -14,14 +14,14 @@ import numpy as np
 
 from precise.formats.atomic_file import write_whole
 from precise.network import Network
-from verify import bounds
-from verify.attack import outputs
-from verify.bounds import Array, FloatLayer
 from verify.checker.joint import joint
-from verify.domain import Domain
+from verify.differential import bounds
+from verify.differential.attack import outputs
+from verify.differential.bounds import Array, FloatLayer
+from verify.differential.pairing import pair_neurons
+from verify.differential.problem import to_near
 from verify.errors import InputError
-from verify.pairing import pair_neurons
-from verify.problem import to_near
+from verify.properties.domain import Domain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

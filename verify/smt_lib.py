@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from flint import fmpq
 
 from precise.network import Network
-from verify.claim import Claim, Excluded, SameTop1
-from verify.domain import Domain
 from verify.errors import InputError
+from verify.properties.claim import Claim, Excluded, SameTop1
+from verify.properties.domain import Domain
 
 MOST_NEURONS = 2000  # hidden ones of both networks; no solver gets anywhere near
 

@@ -13,8 +13,8 @@ from random import Random
 
 from flint import fmpq, fmpz_mat, nmod_mat
 
-from precise.local_map import Known, Row, passed_on
-from precise.row_system import PRIME
+from precise.equations.row_system import PRIME
+from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
 from precise.signs.linear_part import FreeRow, Settled, settle
 

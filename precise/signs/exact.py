@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from enum import Enum
 
-from precise.local_map import Row
+from precise.regions.local_map import Row
 
 
 class Sign(Enum):

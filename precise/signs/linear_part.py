@@ -18,8 +18,8 @@ from random import Random
 from flint import fmpq, fmpq_mat
 
 from precise.arithmetic import common_denominator, primitive
-from precise.local_map import Row
-from precise.row_system import RowSystem
+from precise.equations.row_system import RowSystem
+from precise.regions.local_map import Row
 from precise.signs.exact import Sign
 from precise.signs.lattice import unique_bits
 

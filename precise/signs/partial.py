@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from precise.row_system import PRIME, RowSystem
+from precise.equations.row_system import PRIME, RowSystem
 
 MOST_DIRECTIONS = 8  # 256 cases
 CHECKS = 2  # neurons that agree beyond those that fix the directions; each agrees by chance once in 2^60

@@ -5,8 +5,8 @@ from flint import fmpq
 
 from fixtures import mutants
 from precise import InputError, Network
-from precise.alignment import Match, align
 from precise.random_networks import random_network
+from precise.symmetry.alignment import Match, align
 
 NETWORK = random_network("7-5x3-2", seed=11)
 

@@ -14,7 +14,7 @@ import pytest
 
 from precise.formats import load_network, save_network
 from precise.random_networks import random_network
-from verify.structural import prove_equal
+from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
 COMMAND = [sys.executable, "-m", "precise.cli", "extract"]

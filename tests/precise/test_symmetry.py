@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fixtures import mutants
 from precise import InputError, Network
 from precise.random_networks import random_network
-from precise.symmetry import State, canonical_form
+from precise.symmetry.canonical_form import State, canonical_form
 from tests.precise.rewritings import evaluate, mirrored, rewritten, small_network
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -4,9 +4,9 @@ from flint import fmpq, fmpz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.cone import lower_bound
-from precise.interval import Range, affine_range, at_least_zero
-from precise.unit_bounds import UnitBounds
+from precise.symmetry.cone import lower_bound
+from precise.symmetry.interval import Range, affine_range, at_least_zero
+from precise.symmetry.unit_bounds import UnitBounds
 
 NUMBERS = st.integers(-20, 20)
 

@@ -30,7 +30,7 @@ def equal(
 
     Exit status 0: proved equal; 1: different, with an input that shows it; 3: neither.
     """
-    from verify.structural import prove_equal
+    from verify.equality.structural import prove_equal
 
     check_report(json_file, first, second)
     networks = load_network(first), load_network(second)
@@ -61,7 +61,7 @@ def text(verdict: Verdict) -> str:
 
 
 def _witness(witness: Witness) -> list[str]:
-    from verify.symbolic import about
+    from verify.linear_region.symbolic import about
 
     places = [number for number, value in enumerate(witness.point, 1) if value]
     shown = [f"x{number} = {about(witness.point[number - 1])}" for number in places[:SHOWN]]

@@ -11,8 +11,8 @@ import typer
 from verify.errors import InputError
 
 if TYPE_CHECKING:
-    from verify.claim import Claim
-    from verify.domain import Domain
+    from verify.properties.claim import Claim
+    from verify.properties.domain import Domain
 
 Pair = tuple[str, str]
 
@@ -55,7 +55,7 @@ class Asked:
         Raises:
             InputError: not exactly one of each was given, or it makes no sense.
         """
-        from verify.specification import read_specification
+        from verify.properties.specification import read_specification
 
         if (self.box is not None) + (self.ball is not None) + (self.region is not None) != 1:
             raise InputError("expected exactly one domain: --box, --ball or --region")
@@ -77,8 +77,8 @@ class Asked:
         Raises:
             InputError: it makes no sense.
         """
-        from verify.domain import ball, box
-        from verify.point import read_point
+        from verify.linear_region.point import read_point
+        from verify.properties.domain import ball, box
 
         if self.clip is not None and self.ball is None:
             raise InputError("--clip: expected together with --ball")
@@ -93,7 +93,7 @@ class Asked:
         Raises:
             InputError: not exactly one was given, or it makes no sense.
         """
-        from verify.claim import logit_margin, same_top1, within
+        from verify.properties.claim import logit_margin, same_top1, within
 
         if (self.epsilon is not None) + self.top1 + self.maximum != 1:
             raise InputError("expected exactly one property: --epsilon, --top1 or --max")

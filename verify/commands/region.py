@@ -14,7 +14,7 @@ from precise.formats import load_network
 from verify.commands.output import check_report, described, show, working, write_report
 
 if TYPE_CHECKING:
-    from verify.region import HalfSpace, Region
+    from verify.linear_region.region import HalfSpace, Region
 
 TERMS = 6  # of an output's formula, unless --full
 SIDE_TERMS = 3  # of a half-space's
@@ -38,8 +38,8 @@ def region(
     POINT is read exactly: 0.1 is a tenth. A .json file holds a list of numbers, or is a report of `verify equal`
     with a witness.
     """
-    from verify.point import read_point
-    from verify.region import region_at
+    from verify.linear_region.point import read_point
+    from verify.linear_region.region import region_at
 
     check_report(json_file, network, *([] if "," in at else [at]))
     found = load_network(network)
@@ -77,7 +77,7 @@ def report(found: Region) -> dict[str, object]:
 
 def text(found: Region, full: bool = False) -> str:
     """The region for a person; the formulas are short unless `full`."""
-    from verify.symbolic import about, readable
+    from verify.linear_region.symbolic import about, readable
 
     hidden = [line for number, signs in enumerate(found.pattern, 1) for line in _pattern(number, signs)]
     lines = ["Hidden neurons at the point (+ active, - inactive, 0 neither):", *hidden] if hidden else []
@@ -132,7 +132,7 @@ def _number(count: int, one: str, many: str) -> str:
 
 
 def _border(space: HalfSpace, terms: int | None) -> str:
-    from verify.symbolic import readable
+    from verify.linear_region.symbolic import readable
 
     relation = ">=" if space.active else "<="
     where = f"layer {space.layer} neuron {space.neuron}"

@@ -9,8 +9,8 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.partial_rows import PartialRow, PartialRows, partial_row
-from precise.row_system import RowSystem
+from precise.equations.partial_rows import PartialRow, PartialRows, partial_row
+from precise.equations.row_system import RowSystem
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
 from precise.signs.lattice import unique_bits
 from precise.signs.partial import acting_sides
@@ -142,7 +142,7 @@ def test_evidence_adds_up_to_signs() -> None:
 
 
 def _row(j: int):  # type: ignore[no-untyped-def]
-    from precise.local_map import Row
+    from precise.regions.local_map import Row
 
     return Row((j, 1), (0, 0), 1)
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from flint import fmpq
 
-from precise.local_map import Row
+from precise.regions.local_map import Row
 from precise.signs.exact import Sign
 from precise.signs.linear_part import FreeRow, Settled, settle
 

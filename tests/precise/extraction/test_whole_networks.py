@@ -12,13 +12,13 @@ from precise.arithmetic import Batch
 from precise.errors import BudgetExceeded, OracleError
 from precise.extract import Extraction, extract
 from precise.formats import load_network
-from precise.hidden_layer import Patience
+from precise.layers.hidden_layer import Patience
 from precise.network import Network
 from precise.oracle import ExactOracle, RoundedOracle
 from precise.random_networks import random_network
-from precise.symmetry import canonical_form
+from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.planted import planted
-from verify.structural import prove_equal
+from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"

@@ -17,8 +17,8 @@ from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.certificate import assemble, sealed
 from verify.checker import Refused, check, evaluate
 from verify.checker.encoding import number, rounded, seal
-from verify.claim import same_top1, within
-from verify.domain import Domain, box
+from verify.properties.claim import same_top1, within
+from verify.properties.domain import Domain, box
 
 CHECKER = Path(__file__).parents[3] / "verify" / "checker"
 SEEDS = st.integers(0, 2**32 - 1)

@@ -13,9 +13,9 @@ from tests.precise.rewritings import evaluate
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, perturbed, related
 from tests.verify.equivalence.polygons import clipped, largest_differences, rectangle, top1_differs
 from verify.checker import check
-from verify.claim import Within, same_top1, within
-from verify.domain import Domain, ball, box
 from verify.equivalence import Effort, decide, maximum
+from verify.properties.claim import Within, same_top1, within
+from verify.properties.domain import Domain, ball, box
 from verify.verdict import Outcome
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from precise import InputError, Network
 from precise.arithmetic import rational
-from verify.claim import Within, replay, same_top1, short, within
-from verify.domain import Domain, ball, box
+from verify.properties.claim import Within, replay, same_top1, short, within
+from verify.properties.domain import Domain, ball, box
 
 
 def test_the_border_belongs_to_a_domain():

@@ -14,9 +14,9 @@ from precise.formats import save_network
 from precise.random_networks import random_network
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, related
 from tests.verify.equivalence.polygons import clipped, largest_differences, rectangle, top1_differs
-from verify.claim import Excluded, same_top1, within
 from verify.cli import VERBS
-from verify.domain import Domain, box
+from verify.properties.claim import Excluded, same_top1, within
+from verify.properties.domain import Domain, box
 from verify.smt_lib import script
 
 

@@ -15,9 +15,9 @@ from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import integer_network, perturbed
 from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.cli import VERBS
-from verify.domain import box
 from verify.equivalence import Effort
 from verify.fidelity import fidelity
+from verify.properties.domain import box
 
 PLANE = box(-1, 1, 2)
 

@@ -15,9 +15,9 @@ from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.certificate import claim_of, domain_of
 from verify.checker import Refused, check
 from verify.checker.encoding import number, seal
-from verify.claim import within
-from verify.domain import box
 from verify.equivalence import Effort, decide
+from verify.properties.claim import within
+from verify.properties.domain import box
 
 KINDS = ("unrelated", "perturbed")
 REPLACEMENTS = (-1, 0, 1, 2, "0", "1", "-1", "1/3", "1p-40", "z", "g", True, None, [], {}, 0.5)

@@ -11,8 +11,8 @@ from precise.formats import save_network
 from precise.network import Network
 from tests.verify.equivalence.pairs import integer_network
 from verify.cli import VERBS
-from verify.domain import box
 from verify.plots import difference_slice, gap_over_time
+from verify.properties.domain import box
 
 pytest.importorskip("matplotlib")  # an extra
 BOX = ("--box", "-1", "1")

@@ -11,11 +11,11 @@ from precise.network import Layer, Network
 from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import integer_network
 from tests.verify.equivalence.polygons import largest_differences, rectangle
-from verify import problem
 from verify.checker import check
-from verify.claim import logit_margin, within
-from verify.domain import box
+from verify.differential import problem
 from verify.equivalence import Effort, decide, maximum
+from verify.properties.claim import logit_margin, within
+from verify.properties.domain import box
 from verify.verdict import Outcome
 
 SEEDS = st.integers(0, 2**32 - 1)

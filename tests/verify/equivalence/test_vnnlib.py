@@ -17,8 +17,8 @@ from precise.formats import save_network
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, related
 from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.cli import VERBS
-from verify.specification import specification
-from verify.vnnlib import parse_query
+from verify.properties.specification import specification
+from verify.properties.vnnlib import parse_query
 
 HEADER = """; two networks, as in the competition
 (vnnlib-version <2.0>)

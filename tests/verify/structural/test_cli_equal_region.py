@@ -73,7 +73,7 @@ def test_different_networks_with_a_witness_that_can_be_replayed(files, tmp_path,
 
 
 def test_a_pair_left_open_ends_with_3(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("verify.structural.SMALL", 0)
+    monkeypatch.setattr("verify.equality.structural.SMALL", 0)
     paths = [save_network(maximum(order), tmp_path / f"{order[0]}.json").path for order in ((0, 1, 2), (1, 2, 0))]
     assert verify("equal", *paths) == 3
     assert capsys.readouterr().out.startswith("unknown on all of R^3: ")

@@ -3,11 +3,11 @@
 import pytest
 
 from fixtures import mutants
-from precise.alignment import align
 from precise.network import Network
 from precise.random_networks import random_network
-from precise.symmetry import canonical_form
-from verify.explanation import alignment_figures, first_fault, first_gap
+from precise.symmetry.alignment import align
+from precise.symmetry.canonical_form import canonical_form
+from verify.equality.explanation import alignment_figures, first_fault, first_gap
 
 NETWORK = random_network("7-5x3-2", seed=11)
 

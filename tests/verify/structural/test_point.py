@@ -7,7 +7,7 @@ import pytest
 from flint import fmpq
 
 from precise import InputError
-from verify.point import read_point
+from verify.linear_region.point import read_point
 
 
 def test_numbers_with_commas_are_exact():

@@ -16,10 +16,10 @@ from precise.arithmetic import to_fraction
 from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate, small_network
 from tests.verify.structural.brute_force import feasible
-from verify import region as region_module
 from verify.commands.region import text
-from verify.region import region_at
-from verify.symbolic import inequalities, output_formulas, readable, symbols
+from verify.linear_region import region as region_module
+from verify.linear_region.region import region_at
+from verify.linear_region.symbolic import inequalities, output_formulas, readable, symbols
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDTHS = st.sampled_from([(1, 3, 1), (2, 3, 2), (2, 3, 3, 1), (3, 2, 4, 2), (2, 2, 2, 2, 1)])

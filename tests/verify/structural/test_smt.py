@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from fixtures import mutants
 from precise import InputError, Network
 from precise.random_networks import random_network
-from precise.symmetry import canonical_form
+from precise.symmetry.canonical_form import canonical_form
 from tests.precise.rewritings import evaluate, rewritten, small_network
 from tests.verify.structural.brute_force import differ
-from verify import smt
-from verify.smt import find_difference
+from verify.equality import smt
+from verify.equality.smt import find_difference
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDTHS = st.sampled_from([(1, 2, 1), (1, 2, 2, 1), (2, 2, 2), (2, 2, 2, 1), (2, 3, 1)])

@@ -11,11 +11,11 @@ from fixtures import mutants
 from precise import InputError, Network
 from precise.formats import load_network
 from precise.random_networks import random_network
-from precise.symmetry import canonical_form
+from precise.symmetry.canonical_form import canonical_form
 from tests.precise.rewritings import evaluate, rewritten, small_network
 from tests.verify.structural.brute_force import differ
-from verify.smt import find_difference
-from verify.structural import SMALL, prove_equal
+from verify.equality.smt import find_difference
+from verify.equality.structural import SMALL, prove_equal
 from verify.verdict import Outcome
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"

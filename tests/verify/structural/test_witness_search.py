@@ -10,7 +10,7 @@ from fixtures import mutants
 from precise.network import Network
 from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate, small_network
-from verify.witness_search import WitnessSearch, exact
+from verify.equality.witness_search import WitnessSearch, exact
 
 SEEDS = st.integers(0, 2**32 - 1)
 

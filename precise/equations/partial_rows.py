@@ -1,0 +1,136 @@
+"""Rows of which a walk saw only a part, and how several walks on the same neuron's surface complete each other.
+
+A walk's equations hold on a scale of its own. Without it they are homogeneous equations for the row, and those of two
+walks on one neuron have a common solution for which no scale is 0. For walks on different neurons the equations are
+independent, up to directions that neither walk sees at all, as long as such a solution exists. Every dependent
+equation is a chance of 2^-60 against a wrong match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+
+from precise.arithmetic import common_denominator, primitive
+from precise.equations.row_system import PRIME
+from precise.regions.probe import Point
+
+Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
+
+REDUNDANT = 3  # dependent equations before two walks are taken to belong to one neuron
+MOST = 256  # partial rows that are kept
+
+
+@dataclass(frozen=True)
+class PartialRow:
+    """What is known of one row; the unknowns are ordered as in the row's equations."""
+
+    equations: Equations
+    leads: Equations  # linear forms that are not 0 at the row: they had another right-hand side than 0
+    witness: Point  # a point on the neuron's surface
+
+    def met_by(self, row: Sequence[int]) -> bool:
+        """Does a complete row fulfil all equations (exactly)?"""
+        column = fmpz_mat([[v] for v in row])
+        return not any((fmpz_mat([list(e) for e in self.equations]) * column).entries())
+
+    def substituted(self, substitution: fmpz_mat) -> PartialRow:
+        """The same in other unknowns: old = substitution @ new up to a common factor."""
+        tables = [fmpz_mat([list(e) for e in block]) * substitution for block in (self.equations, self.leads)]
+        equations, leads = ([[int(v) for v in row] for row in table.tolist()] for table in tables)
+        return PartialRow(independent(equations), tuple(map(tuple, leads)), self.witness)
+
+
+def partial_row(equations: Sequence[Sequence[int]], witness: Point) -> PartialRow | None:
+    """From independent equations (coefficients ..., right-hand side) on a scale of their own, which is eliminated."""
+    pivot = next((n for n, row in enumerate(equations) if row[-1]), None)
+    if pivot is None:
+        return None
+    lead = equations[pivot]
+    free = [
+        [v * lead[-1] - w * row[-1] for v, w in zip(row[:-1], lead[:-1], strict=True)]
+        for n, row in enumerate(equations)
+        if n != pivot
+    ]
+    return PartialRow(independent(free), (tuple(lead[:-1]),), witness) if free else None
+
+
+def independent(rows: Sequence[Sequence[int]]) -> Equations:
+    """As many of these rows as are independent (modulo a prime), without common factors."""
+    if not rows:
+        return ()
+    reduced, rank = nmod_mat(fmpz_mat([list(row) for row in rows]).transpose(), PRIME).rref()
+    table = reduced.tolist()[: int(rank)]
+    chosen = [next(c for c, v in enumerate(line) if int(v)) for line in table]
+    return tuple(tuple(v // gcd(*rows[c]) for v in rows[c]) for c in chosen)
+
+
+class PartialRows:
+    """The partial rows of one layer; those of one neuron are merged as soon as it shows that they are."""
+
+    def __init__(self, unknowns: int) -> None:
+        self.unknowns = unknowns
+        self.rows: list[PartialRow] = []
+
+    def add(self, fresh: PartialRow) -> None:
+        """Keep a partial row, merged with every other one of the same neuron."""
+        merged = True
+        while merged and len(fresh.equations) < self.unknowns - 1:
+            merged = False
+            for other in self.rows:
+                together = self._together(fresh, other)
+                if together is not None:
+                    self.rows.remove(other)
+                    fresh, merged = together, True
+                    break
+        self.rows = [*self.rows[-MOST + 1 :], fresh]
+
+    def complete(self) -> list[tuple[tuple[int, ...], Point]]:
+        """(row, witness) of every partial row that became whole; these are no longer kept."""
+        whole = [row for row in self.rows if len(row.equations) == self.unknowns - 1]
+        self.rows = [row for row in self.rows if len(row.equations) < self.unknowns - 1]
+        return [(solution(row.equations), row.witness) for row in whole]
+
+    def drop(self, row: Sequence[int]) -> None:
+        """Forget what belongs to a neuron whose row is known."""
+        self.rows = [other for other in self.rows if not other.met_by(row)]
+
+    def substituted(self, substitution: Sequence[Sequence[fmpq]]) -> PartialRows:
+        """The same in other unknowns (old = substitution @ new); some rows may merge or be complete now."""
+        result = PartialRows(len(substitution[0]))
+        scale = common_denominator([v for row in substitution for v in row])
+        matrix = fmpz_mat([[int((v * scale).p) for v in row] for row in substitution])
+        for row in self.rows:
+            other = row.substituted(matrix)
+            if other.equations and len(other.equations) < result.unknowns:
+                result.add(other)
+        return result
+
+    def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
+        total = len(a.equations) + len(b.equations)
+        equations = independent([*a.equations, *b.equations])
+        leads = (*a.leads, *b.leads)
+        if total - len(equations) < REDUNDANT or any(_implied(equations, lead) for lead in leads):
+            return None
+        return PartialRow(equations, leads, a.witness)
+
+
+def _implied(equations: Equations, form: Sequence[int]) -> bool:
+    """Is a linear form 0 wherever the equations hold? (Modulo a prime.)"""
+    return int(nmod_mat(fmpz_mat([*map(list, equations), list(form)]), PRIME).rank()) == len(equations)
+
+
+def solution(equations: Equations) -> tuple[int, ...]:
+    """The vector that all equations send to 0, as integers without a common factor."""
+    reduced, rank = fmpq_mat(fmpz_mat([list(e) for e in equations])).rref()
+    table = reduced.tolist()[: int(rank)]
+    unknowns = len(equations[0])
+    pivots = [next(c for c, v in enumerate(row) if v) for row in table]
+    loose = next(c for c in range(unknowns) if c not in set(pivots))
+    solution = [fmpq(int(c == loose)) for c in range(unknowns)]
+    for pivot, row in zip(pivots, table, strict=True):
+        solution[pivot] = -row[loose]
+    return tuple(int(v.p) for v in primitive(solution))

@@ -1,0 +1,88 @@
+"""The columns of the first layer outside the slice, read off without any search once the rest is known.
+
+At a point of the slice the oracle's gradient is C W, with W the first layer's weights and C the known gradient with
+respect to its neurons. Points with d_1 independent rows C determine every missing column of W.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+
+from precise.arithmetic import common_denominator
+from precise.equations.row_system import PRIME
+from precise.layers.output_layer import OutputRow
+from precise.regions.aim import random_line
+from precise.regions.local_map import Known, Pattern
+from precise.regions.probe import Point, Probe
+
+DRAWS = 4000  # random points looked at for independent rows; looking costs no query
+
+
+def downstream(known: Known, pattern: Pattern, output: OutputRow) -> list[fmpq]:
+    """The gradient of one output with respect to the first layer's preactivations (signs known), shape (d_1,)."""
+    row = [[w if on else fmpq(0) for w, on in zip(output.weights, pattern[-1], strict=True)]]
+    current = fmpq_mat(row)
+    for layer in range(len(known.layers) - 1, 0, -1):
+        weights = fmpz_mat([list(r.plus) for r in known.layers[layer]])
+        current = current * fmpq_mat(weights)
+        entries = current.tolist()[0]
+        current = fmpq_mat([[v if on else fmpq(0) for v, on in zip(entries, pattern[layer - 1], strict=True)]])
+    return list(current.tolist()[0])
+
+
+def missing_columns(
+    probe: Probe,
+    known: Known,
+    outputs: Sequence[OutputRow],
+    random: Random,
+    progress: Callable[[int, int], None],
+) -> tuple[list[list[fmpq]], list[int]] | None:
+    """The weights of every first-layer neuron on the inputs outside the slice, shape (d_1, inputs - slice).
+
+    Returns the columns and the neurons' indices that no point could see (their columns stay 0), or None when fewer
+    points than visible neurons are independent.
+    """
+    outside = [c for c in range(probe.oracle.input_width) if c not in set(probe.coordinates)]
+    count = len(known.layers[0])
+    if not outside:
+        return [[] for _ in range(count)], []
+    chosen, rows = _independent(known, outputs, random)
+    seen = [j for j in range(count) if any(row[j] for row in rows)]
+    if len(rows) < len(seen):
+        return None
+    system = fmpq_mat([[row[j] for j in seen] for row in rows])
+    measured = []
+    for number, (point, output) in enumerate(chosen):
+        measured.append(probe.output(output).slopes_outside(point, outside))
+        progress(number + 1, len(chosen))
+    solved = system.solve(fmpq_mat(measured)).tolist() if seen else []
+    columns = [[fmpq(0)] * len(outside) for _ in range(count)]
+    for j, entries in zip(seen, solved, strict=True):
+        columns[j] = entries
+    return columns, [j for j in range(count) if j not in set(seen)]
+
+
+def _independent(
+    known: Known, outputs: Sequence[OutputRow], random: Random
+) -> tuple[list[tuple[Point, int]], list[list[fmpq]]]:
+    """Points (with the output to read there) whose downstream gradients are independent, as many as there are."""
+    generator = np.random.default_rng(random.getrandbits(64))
+    chosen: list[tuple[Point, int]] = []
+    rows: list[list[fmpq]] = []
+    integers: list[list[int]] = []
+    for _ in range(DRAWS // 16):
+        points = [random_line(known, generator)[0].origin for _ in range(16)]
+        for point, pattern in zip(points, known.patterns(points), strict=True):
+            for number, output in enumerate(outputs):
+                row = downstream(known, pattern, output)
+                scale = common_denominator(row)
+                candidate = [*integers, [int((v * scale).p) for v in row]]
+                if nmod_mat(fmpz_mat(candidate), PRIME).rank() == len(candidate):
+                    chosen, rows, integers = [*chosen, (point, number)], [*rows, row], candidate
+        if len(rows) == len(known.layers[0]):
+            break
+    return chosen, rows

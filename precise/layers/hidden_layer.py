@@ -1,0 +1,440 @@
+"""All rows of one hidden layer, and with them the signs of the layer below.
+
+Candidates are critical points on random lines that no known neuron explains. They are followed in rounds of fixed size
+by as many workers as there are; a round's outcomes are merged in order, so that the result does not depend on the
+number of workers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import perf_counter
+
+import numpy as np
+from flint import fmpq
+
+from precise.arithmetic import primitive
+from precise.equations.partial_rows import Equations, PartialRow, PartialRows
+from precise.layers.surprise import Surprises
+from precise.regions.aim import random_line
+from precise.regions.critical_points import CriticalPoint, Line, critical_points
+from precise.regions.local_map import Known, Row
+from precise.regions.probe import Calibration, Point, Probe
+from precise.regions.walk import Walker
+from precise.signatures.confirm import confirm
+from precise.signatures.reach import Reach, closed_row, seen_part, unseen
+from precise.signatures.rows import RowSearch, Trail
+from precise.signs.below import LayerBelow
+
+ROUND = 8  # candidates followed before their outcomes are merged
+MOST_UNSEEN = 6  # coefficients that are searched for one by one
+CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
+
+EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
+SURPRISE_POINTS = 1024  # looked at before another line is tried
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When a layer counts as having no further neuron that can be found."""
+
+    candidates: int = 400  # followed in a row without a new one
+    lines: int = 60  # searched in a row without any candidate
+    later: int | None = None  # candidates once a first neuron was found, where these are others
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A row put together from several walks."""
+
+    row: Row
+    witness: Point
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A partial row whose open coefficients belong to neurons that no walk saw on."""
+
+    partial: PartialRow
+    absent: tuple[int, ...]
+    close: bool = False  # take the row without these coefficients when they cannot be met
+
+
+Candidate = CriticalPoint | Assembled | Unfinished
+
+
+@dataclass(frozen=True)
+class Task:
+    """One candidate to follow, or one row to confirm or to finish, with all that a worker needs."""
+
+    version: int  # of the known part
+    known: tuple[tuple[Row, ...], ...]
+    separate: bool  # are there unknowns for both sides of every neuron below?
+    last: bool  # is the wanted layer the last hidden one?
+    candidate: Candidate
+    seed: int
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What following one candidate gave."""
+
+    row: Row | None
+    confirmed: bool
+    end: str  # why there is no confirmed row
+    redundant: int  # equations that held beyond full rank
+    queries: int
+    calibration: Calibration
+    witness: Point | None = None  # a point on the row's surface
+    partial: PartialRow | None = None
+    acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
+    lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
+
+
+@dataclass
+class RowRecord:
+    """How one row was found."""
+
+    queries: int  # spent on the candidate that gave it
+    tries: int  # candidates followed since the row before it
+    redundant: int  # equations that held beyond full rank
+    witness: Point  # a point on the neuron's surface
+
+
+@dataclass
+class LayerResult:
+    """The rows of a layer and how they were found."""
+
+    rows: list[Row] = field(default_factory=list)
+    records: list[RowRecord] = field(default_factory=list)
+    lacking: set[tuple[int, int]] = field(default_factory=set)  # (row, feature) of weights that are not known
+    lines: int = 0
+    candidates: int = 0
+    rechecked: int = 0  # rows whose prediction was tried again at fresh points when the layer was found
+    lines_since: int = 0  # searched since the last new row
+    candidates_since: int = 0  # followed since the last new row
+    ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
+    seconds_lines: float = 0.0
+    seconds_rows: float = 0.0
+    queries_lines: int = 0
+    queries_rows: int = 0
+
+
+Follow = Callable[[Sequence[Task]], list[Outcome]]
+
+
+class LayerSearch:
+    """Finds the rows of the first unknown layer and appends them to the known part."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        known: Known,
+        width: int | None,
+        missing: int,
+        lacking: frozenset[tuple[int, int]],
+        follow: Follow,
+        seed: int,
+        patience: Patience,
+        progress: Callable[[int, int], None],
+        last: bool = False,
+    ) -> None:
+        self._last = last
+        self._empty = 0  # lines in a row without a candidate
+        self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
+        self._probe = probe
+        self._known = known
+        self._width = sys.maxsize if width is None else width
+        self._follow = follow
+        self._random = Random(seed)
+        self._generator = np.random.default_rng(self._random.getrandbits(64))
+        self._patience = patience
+        self._progress = progress
+        self._version = 0
+        self._since = 0
+        self.result = LayerResult()
+        self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)), lacking)
+        known.layers.append(self.result.rows)
+        self._partial = PartialRows(self._unknowns)
+        self._attempted: set[Equations] = set()
+
+    def run(self) -> LayerResult:
+        """Search until all rows are known or patience ends.
+
+        Raises:
+            BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
+        """
+        self._search()
+        if self._recheck():
+            self._search()
+        if len(self.result.rows) < self._width and self.below.signs is not None:
+            self._followed(self._unfinished(close=True))
+        self._decide(final=True)
+        return self.result
+
+    def _search(self) -> None:
+        while len(self.result.rows) < self._width:
+            waiting = self._candidates()
+            self._empty = 0 if waiting else self._empty + 1
+            if self._empty >= self._patience.lines or self._since >= self._most:
+                break
+            while waiting and len(self.result.rows) < self._width and self._since < self._most:
+                batch, waiting = waiting[:ROUND], waiting[ROUND:]
+                if self._round(batch):
+                    waiting = self._unknown(waiting)
+
+    def _recheck(self) -> bool:
+        """Ask every row for fresh predicted points once more, now that the layer stands; true if one was dropped."""
+        start = perf_counter()
+        known = [Assembled(row, record.witness) for row, record in zip(self.result.rows, self.result.records)]
+        outcomes = self._follow(self._tasks(known))
+        self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
+        kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
+        dropped = len(kept) < len(known)
+        self.result.rechecked = len(known)
+        if dropped:
+            self.result.rows[:] = [self.result.rows[number] for number in kept]
+            self.result.records = [self.result.records[number] for number in kept]
+            self._since = self._empty = 0
+            self._changed()
+        self.result.seconds_rows += perf_counter() - start
+        return dropped
+
+    @property
+    def _most(self) -> int:
+        """Candidates that are followed without a new row before the search ends."""
+        later = self._patience.later if self.result.rows else None
+        return self._patience.candidates if later is None else later
+
+    @property
+    def _features(self) -> int:
+        return len(self._known.layers[-2]) if len(self._known.layers) > 1 else self._known.inputs
+
+    @property
+    def _unknowns(self) -> int:
+        return self._features * (2 if self.below.separate else 1) + 1
+
+    def _candidates(self) -> list[CriticalPoint]:
+        start, asked = perf_counter(), self._probe.queries
+        lines = self._surprising_lines() or [random_line(self._known, self._generator)]
+        found = self._unknown([point for line in lines for point in critical_points(self._probe, *line)])
+        self._random.shuffle(found)
+        self.result.lines += len(lines)
+        self.result.lines_since += len(lines)
+        self.result.seconds_lines += perf_counter() - start
+        self.result.queries_lines += self._probe.queries - asked
+        return found[: 4 * ROUND]
+
+    def _surprising_lines(self) -> list[tuple[Line, int, int]]:
+        """In the last hidden layer (or what may be it), when lines at random have become fruitless."""
+        if not ((self._last or self._width == sys.maxsize) and self._empty >= EMPTY_LINES and not self.below.separate):
+            return []
+        if self._surprises is None or self._surprises[0] != self._version:
+            self._surprises = (
+                self._version,
+                Surprises(
+                    self._probe,
+                    self._known,
+                    [record.witness for record in self.result.records],
+                    self._random,
+                    self._generator,
+                ),
+            )
+        return self._surprises[1].lines(SURPRISE_POINTS)
+
+    def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
+        """Those at which no known neuron changes its state."""
+        if not points:
+            return []
+        patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
+        return [p for n, p in enumerate(points) if patterns[2 * n] == patterns[2 * n + 1]]
+
+    # -- a round ---------------------------------------------------------------------------------------------------
+
+    def _round(self, batch: Sequence[CriticalPoint]) -> bool:
+        """Follow some candidates; true if there is a new row."""
+        start = perf_counter()
+        before = self._version
+        self._followed(batch)
+        self._decide(final=False)
+        while further := self._further():
+            self._followed(further)
+            self._decide(final=False)
+        self.result.seconds_rows += perf_counter() - start
+        return self._version > before
+
+    def _further(self) -> list[Candidate]:
+        """What the walks so far suggest, while neurons are missing."""
+        return [] if len(self.result.rows) >= self._width else [*self._assembled(), *self._unfinished()]
+
+    def _assembled(self) -> list[Assembled]:
+        whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
+        return [entry for entry in whole if self._new(entry.row)]
+
+    def _unfinished(self, close: bool = False) -> list[Unfinished]:
+        """Partial rows that lack a few neurons' coefficients only, each tried once and closed at the end."""
+        if self.below.separate or len(self._known.layers) == 1:
+            return []
+        found = []
+        for partial in self._partial.rows:
+            fresh = close or partial.equations not in self._attempted
+            absent = unseen(partial, self._features) if fresh else None
+            if absent is not None and len(absent) <= MOST_UNSEEN and not self._linear(absent):
+                self._attempted.add(partial.equations)
+                found.append(Unfinished(partial, tuple(absent), close))
+        return found
+
+    def _linear(self, features: Sequence[int]) -> bool:
+        return any(self._known.layers[-2][j].linear for j in features)
+
+    def _followed(self, candidates: Sequence[Candidate]) -> None:
+        fresh = False
+        for outcome in self._follow(self._tasks(candidates)):
+            self._probe.adopt(outcome.calibration)
+            self.result.queries_rows += outcome.queries
+            fresh = self._merge(outcome) or fresh
+        if fresh:
+            self._changed()
+
+    def _tasks(self, candidates: Sequence[Candidate]) -> list[Task]:
+        known = tuple(tuple(rows) for rows in self._known.layers)
+        separate, calibration = self.below.separate, self._probe.calibration
+        seeds = [self._random.getrandbits(64) for _ in candidates]
+        return [
+            Task(self._version, known, separate, self._last, candidate, seed, calibration)
+            for candidate, seed in zip(candidates, seeds, strict=True)
+        ]
+
+    def _merge(self, outcome: Outcome) -> bool:
+        self.result.candidates += 1
+        self._since += 1
+        self.result.candidates_since = self._since
+        self.below.learn(outcome.acting)
+        if outcome.row is None or outcome.witness is None or not outcome.confirmed:
+            self._count(outcome.end)
+            if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
+                self._partial.add(outcome.partial)
+            return False
+        if len(self.result.rows) >= self._width or not self._new(outcome.row):
+            self._count("found twice")
+            return False
+        self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
+        self.result.rows.append(outcome.row)
+        self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
+        self._partial.drop(self._vector(outcome.row))
+        self._since = self.result.candidates_since = self.result.lines_since = 0
+        self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
+        return True
+
+    def _count(self, end: str) -> None:
+        self.result.ends[end] = self.result.ends.get(end, 0) + 1
+
+    def _new(self, row: Row) -> bool:
+        return row not in self.result.rows and row.negated() not in self.result.rows
+
+    def _vector(self, row: Row) -> list[int]:
+        return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._known.changed()
+
+    def _decide(self, final: bool) -> None:
+        """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
+        vectors = [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
+        decision = self.below.decide(vectors, final, len(self.result.rows) >= self._width)
+        if decision is None:
+            return
+        whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
+        self.result.rows[:] = [Row.of(vector, self._features) for vector in whole]
+        if not final:
+            self._partial = self._partial.substituted(decision.substitution)
+            for vector in whole:
+                self._partial.drop(vector)
+        self._changed()
+
+
+class Follower:
+    """Follows candidates with one oracle; a worker keeps one and rebuilds its known part when that changed."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._version: tuple[int, int] = (-1, -1)
+        self._walker: Walker | None = None
+
+    def __call__(self, task: Task) -> Outcome:
+        """Follow one candidate to a confirmed row or to the reason why there is none."""
+        asked = self._probe.queries
+        self._probe.adopt(task.calibration)
+        random = Random(task.seed)
+        walker = self._prepared(task, random)
+        trail = self._trail(walker, task, random)
+        confirmed = self._confirmed(walker, trail, random)
+        return Outcome(
+            trail.row,
+            confirmed,
+            "the row's prediction failed" if trail.row and not confirmed else trail.end,
+            trail.system.redundant if trail.system else 0,
+            self._probe.queries - asked,
+            self._probe.calibration,
+            trail.witness,
+            trail.partial,
+            trail.acting,
+            trail.lacking,
+        )
+
+    @staticmethod
+    def _trail(walker: Walker, task: Task, random: Random) -> Trail:
+        if isinstance(task.candidate, Assembled):
+            return Trail(row=task.candidate.row, witness=task.candidate.witness)
+        if isinstance(task.candidate, Unfinished):
+            return _finished(walker, task.candidate, random)
+        surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
+        if surface is None:
+            return Trail(end="the critical point was not confirmed")
+        return RowSearch(walker, task.separate, random).follow(surface)
+
+    def _prepared(self, task: Task, random: Random) -> Walker:
+        version = (len(task.known), task.version)
+        if self._walker is None or self._version != version:
+            known = Known(self._probe.width, [list(rows) for rows in task.known])
+            self._walker = Walker(self._probe, known)
+            if task.last:
+                self._walker.watched -= 1  # neurons of one layer do not bend each other, and no deeper surface exists
+            self._version = version
+        self._walker.draw_tests(random)
+        return self._walker
+
+    @staticmethod
+    def _confirmed(walker: Walker, trail: Trail, random: Random) -> bool:
+        if trail.row is None or trail.witness is None:
+            return False
+        generator = np.random.default_rng(random.getrandbits(64))
+        seen = confirm(walker, trail.row, trail.witness, CONFIRMATIONS, generator)
+        return seen.present > len(seen.absent)
+
+
+def _finished(walker: Walker, wanted: Unfinished, random: Random) -> Trail:
+    """Search for the open coefficients one after the other; each one found may bring others within reach."""
+    generator = np.random.default_rng(random.getrandbits(64))
+    features = len(walker.known.layers[-2])
+    absent, witness = list(wanted.absent), wanted.partial.witness
+    row = seen_part(wanted.partial, absent, features)
+    while absent:
+        reach = Reach(walker, row, absent, generator)
+        meetings = {neuron: reach.meet(neuron) for neuron in absent}
+        met = next(((j, m) for j, m in meetings.items() if m.row is not None), None)
+        if met is None:
+            sides = {neuron: meeting.sides for neuron, meeting in meetings.items()}
+            closed = closed_row(row, sides) if wanted.close else None
+            return Trail(row=closed, witness=witness, lacking=tuple(absent), end="an unseen neuron was not met")
+        neuron, meeting = met
+        assert meeting.row is not None
+        assert meeting.witness is not None
+        row, witness = meeting.row, meeting.witness
+        absent.remove(neuron)
+    return Trail(row=row, witness=witness)

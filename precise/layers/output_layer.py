@@ -1,0 +1,125 @@
+"""The output layer, and with it the signs of the last hidden layer.
+
+Every region gives exact linear equations for an output's coefficients of relu(eta_j) and relu(-eta_j): its gradient and
+its constant. Points on both sides of every neuron make them complete (cf. Carlini, Jagielski and Mironov, CRYPTO 2020,
+section 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from flint import fmpq, fmpz_mat
+
+from precise.equations.row_system import RowSystem
+from precise.regions.aim import random_line
+from precise.regions.corners import directions, sides
+from precise.regions.hyperplane import Hyperplane
+from precise.regions.local_map import Known, Pattern
+from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
+from precise.signs.below import LayerBelow
+
+SLOPES = 12  # random directions along which a region's gradient is compared; many regions make up for the rest
+FRESH_POINTS = 24  # random points whose equations must hold as well; they also meet regions that witnesses do not
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """One output: sum of weights[j] relu(eta_j), plus bias."""
+
+    weights: tuple[fmpq, ...]
+    bias: fmpq
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """The rows of the output layer, or the reason why there are none."""
+
+    rows: tuple[OutputRow, ...]
+    redundant: int  # equations that held beyond full rank
+    reason: str = ""
+    contradicted: Point | None = None  # a point whose region the known neurons cannot explain
+
+
+def solve_outputs(
+    probe: Probe, known: Known, below: LayerBelow, witnesses: Sequence[Point], random: Random
+) -> OutputResult:
+    """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
+
+    Decides the signs of the last hidden layer, which may gain rows for neurons that never change state.
+
+    Args:
+        below: the last known layer.
+        witnesses: a point on the surface of each neuron of it.
+    """
+    generator = np.random.default_rng(random.getrandbits(64))
+    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    points += [_random_point(known, generator) for _ in range(FRESH_POINTS)]
+    patterns = known.patterns(points)
+    tests = directions(known.inputs, random, SLOPES)
+    systems = []
+    for number in range(probe.oracle.output_width):
+        system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1)
+        pieces = probe.output(number).pieces(points, tests)
+        for point, pattern, piece in zip(points, patterns, pieces, strict=True):
+            system.add(equations(known, point, pattern, piece, tests, below.separate))
+            if not system.consistent:
+                reason = f"output {number + 1}: the recovered neurons do not explain the oracle"
+                return OutputResult((), system.redundant, reason, contradicted=point)
+        systems.append(system)
+    return _solved(systems, below)
+
+
+def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
+    vectors = []
+    redundant = min(system.redundant for system in systems)
+    for number, system in enumerate(systems, 1):
+        answer = system.solve()
+        if answer is None:
+            open_ones = system.open_unknowns()
+            reason = f"output {number}: {open_ones} of {system.unknowns} coefficients are left open"
+            return OutputResult((), redundant, reason)
+        vectors.append(answer)
+    decision = below.decide(vectors, final=True)
+    if decision is not None:
+        vectors = decision.vectors
+    return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
+
+
+def equations(
+    known: Known, point: Point, pattern: Pattern, piece: Piece, tests: Sequence[Direction], separate: bool
+) -> list[list[fmpq | int]]:
+    """coefficients . local map = slope along every test direction, and the same for the value at the point.
+
+    Args:
+        piece: the oracle's value and its slopes along the test directions.
+        separate: are there unknowns for the negative sides as well?
+    """
+    below = known.affine(len(known.layers) - 1, pattern)
+    steps = fmpz_mat([[*test, 0] for test in tests]).transpose()
+    columns = (below * steps).transpose().tolist()
+    place = fmpz_mat([[*point, 1 << FRACTION_BITS]]).transpose()  # the value, in units of 2^-FRACTION_BITS
+    columns.append((below * place).transpose().tolist()[0])
+    right = [*piece.slopes, piece.value * (1 << FRACTION_BITS)]
+    found: list[list[fmpq | int]] = []
+    for number, (column, value) in enumerate(zip(columns, right, strict=True)):
+        plus = [int(c) if a else 0 for c, a in zip(column, pattern[-1], strict=True)]
+        minus = [-int(c) if not a else 0 for c, a in zip(column, pattern[-1], strict=True)]
+        bias = (1 << FRACTION_BITS) if number == len(tests) else 0
+        found.append([*plus, *(minus if separate else ()), bias, value])
+    return found
+
+
+def both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
+    """Points just beside a neuron's surface, on either side."""
+    layer = len(known.layers) - 1
+    entries = known.affine(layer, known.patterns([witness])[0]).tolist()[neuron]
+    plane = Hyperplane(tuple(int(v) for v in entries[:-1]), int(entries[-1]))
+    return sides(witness, plane) if plane.length else []
+
+
+def _random_point(known: Known, generator: np.random.Generator) -> Point:
+    return random_line(known, generator)[0].origin

@@ -1,0 +1,73 @@
+"""Where to look for critical points: lines at many scales, in input coordinates and in those of the first layer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from precise.regions.critical_points import Line
+from precise.regions.hyperplane import Vector
+from precise.regions.local_map import Known, Row
+from precise.regions.probe import FRACTION_BITS, Point
+
+DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
+
+
+def random_line(known: Known, generator: np.random.Generator) -> tuple[Line, int, int]:
+    """A line with its first and last parameter, through two random points and half their distance beyond."""
+    ends = _random_points(known, generator, 2)
+    return _through(to_point(ends[0]), ends[1] - ends[0], 0.5)
+
+
+def random_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+    """Points drawn as for `random_line`, 64 at a time on one scale, shape (count, inputs)."""
+    return np.concatenate([_random_points(known, generator, 64) for _ in range(-(-count // 64))])
+
+
+def _random_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+    flips = len(known.layers) > 1 and any(not row.linear and any(row.plus) for row in known.layers[0])
+    centred = flips and generator.random() < 0.75
+    if centred:
+        return _preactivation_points(known, generator, count)
+    scale = 2.0 ** generator.uniform(-2, 5)
+    points: Vector = scale * generator.standard_normal((count, known.inputs))
+    return points
+
+
+def line_between(start: Point, end: Point) -> tuple[Line, int, int]:
+    """The line from one point to (nearly) another, with its first and last parameter."""
+    step = np.array([float(b - a) for a, b in zip(start, end, strict=True)]) * 2.0**-FRACTION_BITS
+    return _through(start, step, 2.0**-10)
+
+
+def _through(start: Point, step: Vector, beyond: float) -> tuple[Line, int, int]:
+    largest = float(np.max(np.abs(step)))
+    exponent = int(np.floor(np.log2(largest))) - DIRECTION_BITS
+    direction = tuple(int(v) for v in np.round(step * 2.0**-exponent))
+    unit = 1 << (FRACTION_BITS + exponent)
+    more = int(unit * beyond)
+    return Line(start, direction), -more, unit + more
+
+
+def to_point(vector: Vector) -> Point:
+    """The grid point of a float64 vector, exactly."""
+    return [int(c) for c in vector * 2.0**FRACTION_BITS]
+
+
+def _preactivation_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+    """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
+    inverse, biases = _first_layer(tuple(row for row in known.layers[0] if not row.linear and any(row.plus)))
+    scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
+    wanted = scale * generator.standard_normal((count, len(biases))) - biases
+    points: Vector = wanted @ inverse.T
+    return points
+
+
+@lru_cache(maxsize=4)
+def _first_layer(rows: tuple[Row, ...]) -> tuple[Vector, Vector]:
+    """(pseudo-inverse of the unit normals, offsets from the origin)."""
+    weights = np.array([[float(v) for v in row.plus] for row in rows])
+    biases = np.array([float(row.bias) for row in rows])
+    lengths = np.linalg.norm(weights, axis=1)
+    return np.linalg.pinv(weights / lengths[:, None]), biases / lengths

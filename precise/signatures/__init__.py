@@ -1,0 +1,1 @@
+"""Signatures: a neuron's row up to its sign, traced, completed and confirmed."""

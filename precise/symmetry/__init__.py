@@ -1,0 +1,1 @@
+"""Which networks are the same function for a reason: canonical form, and what its proof needs."""

@@ -1,0 +1,1 @@
+"""How far two networks can differ on a region: bounds, search, and branch and bound."""
