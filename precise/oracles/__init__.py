@@ -1,0 +1,1 @@
+"""Oracles of every precision, each with the error that it promises."""

@@ -1,0 +1,72 @@
+"""What an oracle promises about its error: a bound for every answer, never an assumption of the extraction.
+
+A bound may use the point, the answer and constants that the oracle publishes. It holds for the exact function of the
+network that the oracle evaluates.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from flint import fmpq
+
+from precise.arithmetic import Batch
+from precise.oracle import Oracle
+
+Radii = list[list[fmpq]]  # shape (points, outputs)
+
+
+class Promise(Protocol):
+    """The error of an oracle's answers."""
+
+    statement: str  # one phrase for reports
+    input_bits: int | None  # coordinates of at most this mantissa are taken as they are; None: all are
+
+    def radii(self, points: Batch, answers: Batch) -> Radii:
+        """|answer - exact output| is at most this, shape (points, outputs)."""
+
+
+class RelativePromise:
+    """Correctly rounded to a mantissa of P bits.
+
+    An answer is m 2^q with 2^(P-1) <= |m| < 2^P, and the exact output lies within half a unit, 2^(q-1), of it. As
+    |m| >= 2^(P-1), half a unit is at most |answer| 2^-P.
+    """
+
+    input_bits: int | None = None
+
+    def __init__(self, bits: int) -> None:
+        self.statement = f"correctly rounded to {bits} bits"
+        self._unit = fmpq(1, 1 << bits)
+
+    def radii(self, points: Batch, answers: Batch) -> Radii:
+        """|answer| 2^-P."""
+        return [[abs(value) * self._unit for value in row] for row in answers.rows()]
+
+
+class AbsolutePromise:
+    """Every error is at most one number."""
+
+    input_bits: int | None = None
+
+    def __init__(self, bound: fmpq, statement: str) -> None:
+        self.statement = statement
+        self._bound = bound
+
+    def radii(self, points: Batch, answers: Batch) -> Radii:
+        """The number, for every answer."""
+        return [[self._bound] * answers.width for _ in range(answers.size)]
+
+
+@runtime_checkable
+class _Promising(Protocol):
+    promise: Promise
+
+
+def promise_of(oracle: Oracle) -> Promise:
+    """The oracle's own promise, or the one that its `precision` states."""
+    if isinstance(oracle, _Promising):
+        return oracle.promise
+    if oracle.precision is None:
+        return AbsolutePromise(fmpq(0), "exact")
+    return RelativePromise(oracle.precision)
