@@ -66,5 +66,11 @@ results: $(STAMP) ## docs/results.md: whole extractions, several seeds each (hou
 	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --resume
 	$(BIN)/python benchmarks/extraction.py --table $(BUILD)/extraction.json -o docs/results.md --readme README.md
 
+package: $(STAMP) ## wheel and sdist in dist/, built and checked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## remove what was built, the virtual environment too
 	rm -rf $(BUILD) dist *.egg-info $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from precise.commands.convert import convert
+from precise.commands.doctor import doctor
 from precise.commands.extract import extract
 from precise.commands.show import show
 from precise.errors import PreciseError
 from precise.formats.wording import printable
 
 # Add a verb here. It imports what it computes with inside its function, so that --help and show stay quick.
-VERBS: tuple[Callable[..., None], ...] = (extract, show, convert)
+VERBS: tuple[Callable[..., None], ...] = (extract, show, convert, doctor)
 
 STATUSES = (
     "Exit status: 0 done; 1 the answer is no (different, not equal); 2 bad input, no half-written file; "
@@ -33,7 +34,6 @@ def application(summary: str, verbs: Sequence[Callable[..., None]]) -> typer.Typ
         help=summary,
         epilog=STATUSES,
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
