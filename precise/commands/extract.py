@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from precise.commands.match import check_methods, extract_and_write
 from precise.commands.output import check_place, show
 from precise.errors import InputError
 from precise.formats import format_of, load_network, save_network
@@ -46,6 +47,24 @@ def extract(
         int | None,
         typer.Option(help="Bits that a module:function promises; without it, exact answers.", show_default=False),
     ] = None,
+    oracle_precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRECISION",
+            help="How a MODEL answers, instead of --oracle: exact, bits:53, decimals:8, float16, bfloat16, float32, "
+            "float64; float32:sequential and float32:pairwise fix the order of summation.",
+            show_default=False,
+        ),
+    ] = None,
+    signatures: Annotated[
+        str, typer.Option(metavar="walk|match", help="walk: exact, needs many bits; match: under rounding error.")
+    ] = "walk",
+    signs: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD", help="exact; with --signatures match also soe, wiggle, last-hidden or exhaustive."
+        ),
+    ] = "exact",
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
     max_queries: Annotated[
         int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)
@@ -69,7 +88,12 @@ def extract(
         other_file(json_file, out, *([model] if model else []))
     for place in (out, json_file):
         check_place(place)
-    asked, shape = _oracle(model, oracle, widths, precision, max_queries)
+    check_methods(signatures, signs, oracle_precision)
+    asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision)
+    if signatures == "match":
+        with _progress() as progress:
+            extract_and_write(asked, shape, seed, signs, out, json_file, progress)
+        return
     with _progress() as progress:
         result = run(asked, shape, seed, jobs, progress=progress)
     if json_file is not None:
@@ -81,10 +105,18 @@ def extract(
 
 
 def _oracle(
-    model: Path | None, oracle: str, widths: str | None, precision: int | None, budget: int | None
+    model: Path | None,
+    oracle: str,
+    widths: str | None,
+    precision: int | None,
+    budget: int | None,
+    oracle_precision: str | None = None,
 ) -> tuple[Oracle, tuple[int, ...] | None]:
     from precise.oracle import ExactOracle, FunctionOracle, RoundedOracle, load_function
+    from precise.oracles.select import oracle_of
 
+    if oracle_precision is not None and (model is None or oracle != "exact"):
+        raise InputError("expected --oracle-precision only with a MODEL file, and not beside --oracle")
     if ":" in oracle:
         if model is not None:
             raise InputError(f"--oracle {oracle}: expected no model file beside a function of one's own, not {model}")
@@ -101,6 +133,8 @@ def _oracle(
         raise InputError("expected --precision, and --widths other than auto, only with --oracle module:function")
     network = load_network(model)
     shape = None if widths == "auto" else network.widths
+    if oracle_precision is not None:
+        return oracle_of(network, oracle_precision, budget), shape
     if oracle == "exact":
         return ExactOracle(network, budget), shape
     bits = "53" if oracle == "float64" else oracle

@@ -17,12 +17,14 @@ exact inputs and e >= ||computed - exact|| their error, a neuron's error is at m
 
 which a further rounding to a narrower format with unit v raises by v (||w|| (H + e) + |b|) and its underflow. ReLU
 increases neither norm. For a whole hidden layer, ||w|| e becomes ||W|| e and ||w|| (H + e) becomes || |W| || (H + e),
-spectral norms, bounded by ||A||^16 <= ||(A^T A)^8||_F. Everything follows from ||x||, the count of coordinates other
-than 0, and three norms a layer (of every neuron in the last): the published constants of the promise.
+spectral norms, bounded by ||A||^16 <= ||(A^T A)^8||_F. Of the first layer only the columns count that some point of
+the batch uses. Everything follows from ||x||, the count of coordinates other than 0, and three norms a layer (of every
+neuron in the last): the published constants of the promise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +55,13 @@ class _Norms:
 class HardwarePromise:
     """See the module."""
 
-    def __init__(self, format_: Format, layers: list[_Norms], summation: str) -> None:
+    def __init__(self, format_: Format, arrays: list[tuple[Array, Array]], summation: str) -> None:
         self.statement = f"{format_.name} evaluation, {summation} summation"
         self.input_bits = format_.bits
         self._format = format_
-        self._layers = layers
+        self._arrays = arrays
+        self._above = [_norms(w, b, last=n == len(arrays) - 1) for n, (w, b) in enumerate(arrays)][1:]
+        self._first: dict[bytes, _Norms] = {}  # by the columns that are used
 
     def radii(self, points: Batch, answers: Batch) -> Radii:
         """The bound of the module, from ||x|| and the number of coordinates other than 0."""
@@ -67,18 +71,29 @@ class HardwarePromise:
         cast = 0.0 if exact and np.array_equal(stored, values) else 1.0
         error = cast * (2.0 ** (1 - self._format.bits) * size + values.shape[1] * self._format.stored_tiny)
         terms = np.count_nonzero(values, axis=1).astype(np.float64)
-        bound = self._propagated(size[:, None], error[:, None], terms[:, None])
+        layers = [self._used(np.asarray(values.any(axis=0))), *self._above]
+        bound = self._propagated(layers, size[:, None], error[:, None], terms[:, None])
         return [[rational(float(b)) for b in row] for row in bound]
 
-    def _propagated(self, size: Bound, error: Bound, terms: Bound) -> Bound:
+    def _used(self, columns: NDArray[np.bool_]) -> _Norms:
+        """The first layer's norms on the columns that are used; the last few such sets are kept."""
+        key = columns.tobytes()
+        if key not in self._first:
+            if len(self._first) > 64:
+                self._first.clear()
+            weights, biases = self._arrays[0]
+            self._first[key] = _norms(weights[columns], biases, last=len(self._arrays) == 1)
+        return self._first[key]
+
+    def _propagated(self, layers: Sequence[_Norms], size: Bound, error: Bound, terms: Bound) -> Bound:
         kind = self._format
         unit = 2.0**-kind.accumulator_bits
         narrow = 2.0**-kind.bits if kind.bits < kind.accumulator_bits else 0.0
-        for number, layer in enumerate(self._layers):
+        for number, layer in enumerate(layers):
             n = terms if number == 0 else np.full_like(terms, layer.inputs)
             gamma = (n + 1) * unit / (1 - (n + 1) * unit) * _OUTWARD
             reached = layer.absolute * (size + error) + layer.biases
-            neurons = 1 if number == len(self._layers) - 1 else self._layers[number + 1].inputs
+            neurons = 1 if number == len(layers) - 1 else layers[number + 1].inputs
             tiny = neurons * ((2 * n + 1) * kind.tiny + kind.stored_tiny)
             error = layer.weights * error + (gamma + narrow * (1 + gamma)) * reached + 2 * tiny
             size = layer.weights * size + layer.biases
@@ -104,7 +119,7 @@ class HardwareOracle(ExactOracle):
         if not all(np.isfinite(w).all() and np.isfinite(b).all() for w, b in self._arrays):
             raise InputError(f"a weight is too large for {name}")
         super().__init__(network, budget)
-        self.promise = HardwarePromise(self._format, _published(self._arrays), summation)
+        self.promise = HardwarePromise(self._format, self._arrays, summation)
 
     def rounded_network(self) -> Network:
         """The network with its parameters in the format: for scoring, not for the extraction."""
@@ -152,23 +167,19 @@ def floats(points: Batch) -> tuple[NDArray[np.float64], bool]:
     return whole, exact
 
 
-def _published(arrays: list[tuple[Array, Array]]) -> list[_Norms]:
-    layers = []
-    for number, (weights, biases) in enumerate(arrays):
-        wide, offsets = weights.astype(np.float64), np.abs(biases.astype(np.float64))
-        if number < len(arrays) - 1:
-            size, absolute = np.array([_spectral(wide)]), np.array([_spectral(np.abs(wide))])
-            shift = np.array([np.sqrt((offsets**2).sum())]) * _OUTWARD
-        else:
-            size = absolute = np.sqrt((wide**2).sum(axis=0)) * _OUTWARD
-            shift = offsets
-        layers.append(_Norms(weights.shape[0], size, absolute, shift))
-    return layers
+def _norms(weights: Array, biases: Array, last: bool) -> _Norms:
+    """The published constants of one layer."""
+    wide, offsets = weights.astype(np.float64), np.abs(biases.astype(np.float64))
+    if last:
+        size = np.sqrt((wide**2).sum(axis=0)) * _OUTWARD
+        return _Norms(weights.shape[0], size, size, offsets)
+    shift = np.array([np.sqrt((offsets**2).sum())]) * _OUTWARD
+    return _Norms(weights.shape[0], np.array([_spectral(wide)]), np.array([_spectral(np.abs(wide))]), shift)
 
 
 def _spectral(matrix: Bound) -> float:
     """An upper bound of the spectral norm, at most n^(1/16) above it; scaled, so that powers do not overflow."""
-    scale = float(np.abs(matrix).max()) or 1.0
+    scale = float(np.abs(matrix).max(initial=0.0)) or 1.0
     power = (matrix / scale).T @ (matrix / scale)
     for _ in range(3):
         power = power @ power

@@ -1,0 +1,79 @@
+"""Exhaustive signs for small layers [CJM20, section 4.4]: every assignment is tried, wrong ones are refuted.
+
+With the right signs, the gradient of the output at every point is a combination of the local maps of the active
+neurons. An assignment is refuted when at one measured region no such combination exists, which balls prove. The layer
+is decided if one assignment survives, or for every neuron on whose sign all survivors agree.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from flint import arb
+
+from precise.rounding.balls import Vector, sign_of, solve_consistent
+from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
+
+MOST_NEURONS = 12  # 4096 assignments
+MOST_REGIONS = 40
+
+
+def exhaustive(question: SignQuestion) -> list[SignDecision]:
+    """Try all assignments; UNDECIDED for all neurons of a layer that is too wide."""
+    neurons = len(question.known.layers[-1])
+    if neurons > MOST_NEURONS:
+        return [UNDECIDED] * neurons
+    places = _places(question)
+    kept: dict[tuple[int, tuple[int, ...]], bool] = {}
+    survivors = [
+        signs
+        for signs in product((1, -1), repeat=neurons)
+        if all(_possible(place, number, signs, kept) for number, place in enumerate(places))
+    ]
+    return [_agreed([signs[j] for signs in survivors], len(places)) for j in range(neurons)]
+
+
+def _agreed(signs: list[int], places: int) -> SignDecision:
+    if len(set(signs)) != 1:
+        return UNDECIDED
+    return SignDecision(signs[0], True, 1.0, places)
+
+
+def _places(question: SignQuestion) -> list[tuple[list[int], list[Vector], Vector]]:
+    """(sides of the neurons, their local maps, the gradient) at regions."""
+    found = []
+    for region in question.regions[:MOST_REGIONS]:
+        local = question.known.local(question.view.balls(region.centre))
+        if local is not None:
+            sides = [sign_of(v) for v in local.values]
+            if 0 not in sides:
+                found.append((sides, local.rows, list(region.gradient)))
+    return found
+
+
+def _possible(
+    place: tuple[list[int], list[Vector], Vector],
+    number: int,
+    signs: tuple[int, ...],
+    kept: dict[tuple[int, tuple[int, ...]], bool],
+) -> bool:
+    """May the gradient be a combination of the active neurons' maps?"""
+    sides, rows, gradient = place
+    active = tuple(j for j, side in enumerate(sides) if side == signs[j])
+    if (number, active) not in kept:
+        kept[number, active] = not _refuted([rows[j] for j in active], gradient)
+    return kept[number, active]
+
+
+def _refuted(rows: list[Vector], gradient: Vector) -> bool:
+    if not rows:
+        return any(not g.contains(0) for g in gradient)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if len(columns) < len(rows):
+        return False
+    return solve_consistent(columns, gradient) is None and not _near_dependent(columns, gradient)
+
+
+def _near_dependent(columns: list[Vector], gradient: Vector) -> bool:
+    """Did the solver give up because the maps are nearly dependent? Then nothing is refuted."""
+    return solve_consistent(columns, [arb(0) for _ in gradient]) is None

@@ -1,0 +1,68 @@
+"""SOE: signs from one system of equations [CCHRSS24, section 4.3, "System of Equations"; FMSH24 calls it so as well].
+
+Around a point, the gradient of the output is g = sum_j y_j M_j over the layer's neurons j, with M_j their local maps
+and y_j = 0 for inactive ones. If the M_j are independent (the layer is no wider than its input space there), the y_j
+follow from one gradient: neurons with y_j != 0 are active, the others inactive.
+
+With balls, y_j != 0 is proved; y_j = 0 is not, and a neuron whose output is cut off above looks inactive. So a sign
+that rests on y_j = 0 is given, but not as certain. `all_regions` asks the same of every region that was measured, and
+takes y_j != 0 only: a neuron is active where it acts.
+"""
+
+from __future__ import annotations
+
+from precise.rounding.balls import Vector, sign_of, solve_consistent, surely_not_zero
+from precise.rounding.regions import Region, measure
+from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
+
+TRIES = 8  # points, until one has independent local maps
+FIRST_STEP = 2.0**-4  # of a slope, in units of the point's size
+
+
+def soe(question: SignQuestion) -> list[SignDecision]:
+    """One point decides every neuron of the layer."""
+    view = question.view
+    for _ in range(TRIES):
+        centre = view.nearest([question.random.gauss(0, 4) for _ in range(view.width)])
+        step = max(1, int(FIRST_STEP * max(map(abs, centre))))
+        region = measure(view, [centre], [step])[0]
+        acting = _acting(question, region) if region is not None else None
+        if acting is not None:
+            sides, coefficients = acting
+            return [_decision(s, surely_not_zero(y)) for s, y in zip(sides, coefficients, strict=True)]
+    return [UNDECIDED] * len(question.known.layers[-1])
+
+
+def _decision(side: int, active: bool) -> SignDecision:
+    if not side:
+        return UNDECIDED
+    return SignDecision(side if active else -side, active, 1.0 if active else 0.5, 1)
+
+
+def all_regions(question: SignQuestion) -> list[SignDecision]:
+    """What every measured region proves; a neuron that acts on both of its sides is left open."""
+    votes = [[0, 0] for _ in question.known.layers[-1]]
+    for region in question.regions:
+        acting = _acting(question, region)
+        if acting is None:
+            continue
+        for j, (side, coefficient) in enumerate(zip(*acting, strict=True)):
+            if side and surely_not_zero(coefficient):
+                votes[j][side < 0] += 1
+    return [_voted(plus, minus) for plus, minus in votes]
+
+
+def _voted(plus: int, minus: int) -> SignDecision:
+    if bool(plus) == bool(minus):
+        return UNDECIDED
+    return SignDecision(1 if plus else -1, True, 1.0, plus + minus)
+
+
+def _acting(question: SignQuestion, region: Region) -> tuple[list[int], Vector] | None:
+    """(side of every neuron, its coefficient in the gradient) around a region's centre."""
+    local = question.known.local(question.view.balls(region.centre))
+    if local is None:
+        return None
+    columns = [list(column) for column in zip(*local.rows, strict=True)]
+    found = solve_consistent(columns, list(region.gradient))
+    return None if found is None else ([sign_of(v) for v in local.values], found)
