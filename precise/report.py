@@ -6,6 +6,7 @@ import platform
 import resource
 import sys
 from dataclasses import asdict, dataclass, field
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -102,6 +103,17 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dump`."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td>{layer.layer}</td><td>{layer.rows} of {'?' if layer.width is None else layer.width}</td>"
+            f"<td>{sum(neuron.sign != 'open' for neuron in layer.neurons)}</td><td>{layer.candidates}</td></tr>"
+            for layer in self.layers
+        )
+        caption = f"{escape(self.outcome)} {self.queries:,} queries, {self.seconds:.2f} s"
+        heads = "".join(f"<th>{name}</th>" for name in ("layer", "rows", "signs", "candidates"))
+        table = f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody>"
+        return f"<table>{table}</table>"
 
     def text(self) -> str:
         """A readable account."""

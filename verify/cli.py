@@ -13,9 +13,20 @@ from verify.commands.export_smt import export_smt
 from verify.commands.fidelity import fidelity
 from verify.commands.plot import plot, plot_gap
 from verify.commands.region import region
+from verify.commands.report import report
 
 # Add a verb here. It imports what it computes with inside its function, so that --help stays quick.
-VERBS: tuple[Callable[..., None], ...] = (equal, equivalent, check, fidelity, export_smt, region, plot, plot_gap)
+VERBS: tuple[Callable[..., None], ...] = (
+    equal,
+    equivalent,
+    check,
+    fidelity,
+    report,
+    export_smt,
+    region,
+    plot,
+    plot_gap,
+)
 
 SUMMARY = (
     "Proof that two ReLU networks are the same function, or an input on which they are not.\n\n"

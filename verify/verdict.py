@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from html import escape
 
 from flint import fmpq
 
@@ -69,3 +70,15 @@ class Verdict:
 
     def __bool__(self) -> bool:
         raise TypeError("a verdict has four outcomes and no truth value: compare verdict.outcome")
+
+    def _repr_html_(self) -> str:
+        rows = [("claim", self.claim), ("domain", self.domain), ("reason", self.reason)]
+        if self.witness is not None:
+            point = ", ".join(f"x{n} = {value}" for n, value in enumerate(self.witness.point, 1) if value)
+            rows.append(("input", _shortened(point) or "all 0"))
+        body = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<table><caption><b>{self.outcome.value}</b></caption><tbody>{body}</tbody></table>"
+
+
+def _shortened(text: str, most: int = 300) -> str:
+    return text if len(text) <= most else f"{text[:most]} ..."
