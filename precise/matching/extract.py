@@ -2,7 +2,7 @@
 confirm.
 
 slice -> [sampled lines -> partial signatures -> matching, targeted search, confirmation -> signs] for every layer
-      -> output layer -> columns outside the slice -> fresh points
+      -> output layer -> more digits -> columns outside the slice -> fresh points
 
 What is proved: every enclosure, given that each bend that was used belongs to one neuron. What is confirmed: that
 premise, by independent places that agree to 2^-40 or better and by surfaces that are where the row predicts them. What
@@ -28,6 +28,7 @@ from precise.matching.columns import other_columns, widened
 from precise.matching.layer import Patience, match_layer
 from precise.matching.outputs import output_rows
 from precise.matching.rationals import MANTISSAS, exact_row
+from precise.matching.refine import refine
 from precise.matching.report import MatchedLayer, MatchReport
 from precise.matching.survey import Survey
 from precise.oracle import Oracle
@@ -175,7 +176,7 @@ class _Run:
             if certified:
                 self.found.exact |= certified
                 self.report.mantissa = bits
-                self.report.layers[-1].exact_rows = len(certified)
+                self.report.layers[number - 1].exact_rows = len(certified)
                 return
 
     def sign(self, number: int, report: MatchedLayer, last: bool) -> None:
@@ -206,6 +207,15 @@ class _Run:
             rows = output_rows(self.view, self.known, self.survey.regions, self.widths[-1])
         if rows is None:
             raise _Incomplete("the output layer: no row fits all answers, so that a row or a sign below is wrong")
+        with self.stage("more digits"):
+            refined = refine(self.view, self.known, rows, self.random)
+        if refined is None:
+            raise _Incomplete("the answers contradict the recovered network, so that a row or a sign is wrong")
+        self.known, rows = refined.known, refined.outputs
+        self.found.layers = [list(layer) for layer in self.known.layers]
+        for number, layer in enumerate(self.known.layers, 1):
+            self.report.layers[number - 1].bits = [row_bits(row.entries) for row in layer]
+            self._rational(number, layer)
         self.found.outputs = rows
         self.report.output_bits = min(row_bits(row) for row in rows)
 

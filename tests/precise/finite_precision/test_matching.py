@@ -1,19 +1,26 @@
 """Whole extractions under rounding error: what is claimed holds, and what cannot be told is said."""
 
 import json
+from dataclasses import replace
+from random import Random
 
 import pytest
+from flint import arb
 
 from benchmarks.enclosures import scores
 from benchmarks.soundness import WIDTHS, Tally, judge
 from precise.errors import InputError
 from precise.matching.extract import extract_by_matching
 from precise.matching.layer import Patience
+from precise.matching.refine import refine
 from precise.network import Network
-from precise.oracle import ExactOracle, FunctionOracle
+from precise.oracle import ExactOracle, FunctionOracle, RoundedOracle
 from precise.oracles.hardware import HardwareOracle
 from precise.oracles.select import oracle_of
 from precise.random_networks import random_network
+from precise.rounding.balls import working_precision
+from precise.rounding.known import KnownLayers
+from precise.rounding.view import View
 
 
 def run(widths, precision, seed, **options):
@@ -24,7 +31,7 @@ def run(widths, precision, seed, **options):
 
 
 @pytest.mark.parametrize(
-    ("precision", "bits"), [("float64", 30), ("bits:53", 30), ("decimals:25", 40), ("bits:113", 90)]
+    ("precision", "bits"), [("float64", 40), ("bits:53", 44), ("decimals:25", 70), ("bits:113", 104)]
 )
 def test_every_row_and_sign_is_right(precision, bits):
     true, result = run("10-5x2-1", precision, 1)
@@ -83,6 +90,37 @@ def test_a_planted_wrong_promise_is_found_out():
 
     oracle = FunctionOracle(answers, 6, 1, precision=80)
     assert not extract_by_matching(oracle, network.widths, 2, patience=Patience(20, 10)).report.complete
+
+
+def test_one_newton_step_keeps_the_truth_and_gives_digits():
+    """Balls widened by hand around the true network come back narrow, and still hold it."""
+    true, result = run("6-4x2-1", "bits:53", 2)
+    assert result.report.complete
+    view = View(RoundedOracle(true, 53), result.report.slice_inputs, [1])
+    with working_precision():
+        wide = KnownLayers([[widened(row) for row in rows] for rows in result.layers])
+        outputs = [[v + arb(0, 1e-6) for v in row] for row in result.outputs]
+        refined = refine(view, wide, outputs, Random(0))
+        assert refined is not None
+        result.layers = [list(rows) for rows in refined.known.layers]
+        for layer in scores(true, result):
+            assert layer.enclosed == layer.claimed == 4
+        assert all(entry.rad() < 1e-9 for rows in result.layers for row in rows for entry in row.entries)
+
+
+def test_a_newton_step_refutes_a_wrong_row():
+    true, result = run("6-4x2-1", "bits:53", 2)
+    view = View(RoundedOracle(true, 53), result.report.slice_inputs, [1])
+    with working_precision():
+        layers = [[widened(row) for row in rows] for rows in result.layers]
+        layers[0][1] = replace(layers[0][1], bias=layers[0][1].bias + arb("0.001"))
+        outputs = [[v + arb(0, 1e-6) for v in row] for row in result.outputs]
+        assert refine(view, KnownLayers(layers), outputs, Random(0)) is None
+
+
+def widened(row):
+    weights = [w if j == row.reference else w + arb(0, 1e-6) for j, w in enumerate(row.weights)]
+    return replace(row, weights=tuple(weights), bias=row.bias + arb(0, 1e-6))
 
 
 def test_several_outputs():
