@@ -15,6 +15,9 @@ from time import perf_counter
 
 from precise.assemble import DOMAIN, FRESH_POINTS, first_difference, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
+from precise.executors import Workers
+from precise.journal.file import Journal
+from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
@@ -55,6 +58,8 @@ def extract(
     jobs: int = 1,
     patience: Patience | None = None,
     progress: Progress | None = None,
+    scheduler: str | None = None,
+    journal: Journal | None = None,
 ) -> Extraction:
     """Recover a network from its oracle.
 
@@ -66,17 +71,23 @@ def extract(
         jobs: processes that follow candidates; the result does not depend on it.
         patience: when a layer counts as having no further neuron that can be found.
         progress: called with (stage, done, total).
+        scheduler: address of a Dask cluster whose workers follow candidates; the result does not depend on it.
+        journal: keeps every answer and outcome; with one of an unfinished run, that run goes on where it was.
 
     Returns:
         The network, or what was found until something was missing, the budget ended or the oracle failed; the
         report's `outcome` says which.
 
     Raises:
-        InputError: the widths do not fit the oracle.
+        InputError: the widths do not fit the oracle, the scheduler does not answer, or the journal cannot be written.
     """
     _check(oracle, widths)
+    if scheduler is not None and oracle.budget is not None:
+        raise InputError("expected a query budget without a scheduler: it is exact only when one process asks")
+    if journal is not None:
+        oracle = JournaledOracle(oracle, journal)
     patience = patience or (Patience(candidates=150, lines=30) if widths is None else Patience())
-    run = _Run(oracle, widths, seed, jobs, patience, progress or (lambda *_: None))
+    run = _Run(oracle, widths, seed, Workers(jobs, scheduler), patience, progress or (lambda *_: None))
     start = perf_counter()
     network = None
     try:
@@ -112,13 +123,13 @@ class _Run:
         oracle: Oracle,
         widths: Sequence[int] | None,
         seed: int,
-        jobs: int,
+        workers: Workers,
         patience: Patience,
         progress: Progress,
     ) -> None:
         self.oracle = oracle
         self.hidden = None if widths is None else tuple(widths[1:-1])
-        self.jobs = jobs if oracle.budget is None else 1  # a budget is exact only when one process asks
+        self.workers = workers if oracle.budget is None else Workers()  # a budget is exact only when one process asks
         self.patience = patience
         self.progress = progress
         self.random = Random(seed)
@@ -126,13 +137,13 @@ class _Run:
         coordinates = sorted(self.random.sample(range(oracle.input_width), size))
         self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(oracle.output_width)])
         self.known = Known(size)
-        self.report = Report(list(widths or []), seed, oracle.precision, self.jobs, slice_inputs=coordinates)
+        self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
 
     def everything(self) -> Network:
-        with following(self.probe, self.jobs) as follow:
+        with following(self.probe, self.workers) as follow:
             if self.hidden is None:
                 self.layers_of_unknown_width(follow)
             else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from precise.commands.checkpoint import identity_of, opened
 from precise.commands.match import check_methods, extract_and_write
 from precise.commands.output import check_place, show
 from precise.errors import InputError
@@ -70,6 +71,20 @@ def extract(
         int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Of a Dask cluster to use instead, such as tcp://HOST:8786.", show_default=False
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what was asked and found in FILE, a new one.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Go on with the run that wrote this checkpoint.", show_default=False),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the report to FILE as JSON.")
     ] = None,
@@ -89,13 +104,18 @@ def extract(
     for place in (out, json_file):
         check_place(place)
     check_methods(signatures, signs, oracle_precision)
+    if signatures == "match" and (scheduler or checkpoint or resume):
+        raise InputError("expected --scheduler, --checkpoint and --resume only with --signatures walk")
     asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision)
     if signatures == "match":
         with _progress() as progress:
             extract_and_write(asked, shape, seed, signs, out, json_file, progress)
         return
+    promised = oracle_precision or (None if precision is None else str(precision))
+    identity = identity_of(model, oracle, shape, seed, promised)
+    journal = opened(checkpoint, resume, identity, *(place for place in (model, out, json_file) if place))
     with _progress() as progress:
-        result = run(asked, shape, seed, jobs, progress=progress)
+        result = run(asked, shape, seed, jobs, progress=progress, scheduler=scheduler, journal=journal)
     if json_file is not None:
         write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
     written = _write(result, out)

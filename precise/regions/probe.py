@@ -53,7 +53,7 @@ class Probe:
         self.coordinates = tuple(coordinates)
         self.width = len(coordinates)
         self.longest_bits = 0  # longest number asked so far
-        self._choice = tuple(combination)
+        self.choice = tuple(combination)
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
         self._denominator = fmpz(1)
         self._slope_bits = self._value_bits = 8
@@ -81,6 +81,12 @@ class Probe:
         self._slope_bits = max(self._slope_bits, calibration.slope_bits)
         self._value_bits = max(self._value_bits, calibration.value_bits)
 
+    def forget(self) -> None:
+        """Begin anew, as if nothing had been asked through this probe."""
+        self._denominator = fmpz(1)
+        self._slope_bits = self._value_bits = 8
+        self.longest_bits = 0
+
     def pieces(self, points: Sequence[Point], directions: Sequence[Direction]) -> list[Piece]:
         """Value and slopes at every point; all points must lie inside linear regions, not on their borders.
 
@@ -107,7 +113,7 @@ class Probe:
 
     def slopes_outside(self, point: Point, inputs: Sequence[int]) -> list[fmpq]:
         """The slopes along inputs that do not belong to the slice, at a point of the slice."""
-        wider = Probe(self.oracle, [*self.coordinates, *inputs], self._choice)
+        wider = Probe(self.oracle, [*self.coordinates, *inputs], self.choice)
         wider.adopt(self.calibration)
         axes = [[(self.width + j, 1)] for j in range(len(inputs))]
         piece = wider._pieces([[*point, *[0] * len(inputs)]], axes)[0]

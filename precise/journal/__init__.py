@@ -1,0 +1,1 @@
+"""What a run has paid for, in one file: the oracle's answers and the outcomes of finished tasks, for a later resume."""
