@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -24,7 +25,7 @@ from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.workers import following
 from precise.network import Network
 from precise.oracle import Oracle
-from precise.regions.local_map import Known
+from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
@@ -180,15 +181,27 @@ class _Run:
 
     def layer(self, number: int, width: int | None, follow: Follow, last: bool) -> LayerResult:
         """One layer; neurons missing below are at first taken to be without effect, which costs fewer unknowns."""
-        before = [list(rows) for rows in self.known.layers]
-        if self.missing and not self.lacking:
-            result = self.attempt(number, width, 0, min(self.patience.candidates, FIRST_ATTEMPT), follow, last)
-            if result.rows:
-                return self.found(result, width)
-            self.known.layers[:] = before
-            self.known.changed()
-            self.report.layers.pop()
-        return self.found(self.attempt(number, width, self.missing, self.patience.candidates, follow, last), width)
+        if not self.missing or self.lacking:
+            return self.found(self.attempt(number, width, self.missing, self.patience.candidates, follow, last), width)
+        before = self.kept()
+        first = self.attempt(number, width, 0, min(self.patience.candidates, FIRST_ATTEMPT), follow, last)
+        if len(first.rows) == width:
+            return self.found(first, width)
+        after = self.kept()
+        self.restore(before)
+        second = self.attempt(number, width, self.missing, self.patience.candidates, follow, last)
+        if len(second.rows) >= len(first.rows):
+            return self.found(second, width)
+        self.restore(after)
+        return self.found(first, width)
+
+    def kept(self) -> tuple[list[list[Row]], list[LayerReport]]:
+        """What an attempt may change."""
+        return [list(rows) for rows in self.known.layers], deepcopy(self.report.layers)
+
+    def restore(self, kept: tuple[list[list[Row]], list[LayerReport]]) -> None:
+        self.known.layers[:], self.report.layers[:] = kept
+        self.known.changed()
 
     def attempt(
         self, number: int, width: int | None, missing: int, candidates: int, follow: Follow, last: bool

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator, primitive
 from precise.equations.row_system import PRIME
@@ -124,13 +124,13 @@ def _implied(equations: Equations, form: Sequence[int]) -> bool:
 
 
 def solution(equations: Equations) -> tuple[int, ...]:
-    """The vector that all equations send to 0, as integers without a common factor."""
-    reduced, rank = fmpq_mat(fmpz_mat([list(e) for e in equations])).rref()
-    table = reduced.tolist()[: int(rank)]
-    unknowns = len(equations[0])
-    pivots = [next(c for c, v in enumerate(row) if v) for row in table]
-    loose = next(c for c in range(unknowns) if c not in set(pivots))
-    solution = [fmpq(int(c == loose)) for c in range(unknowns)]
-    for pivot, row in zip(pivots, table, strict=True):
-        solution[pivot] = -row[loose]
-    return tuple(int(v.p) for v in primitive(solution))
+    """The vector that all equations send to 0, as integers without a common factor; they must leave just one."""
+    (only,) = kernel(equations)
+    return only
+
+
+def kernel(equations: Equations) -> list[tuple[int, ...]]:
+    """A basis of the vectors that independent equations send to 0, as integers without common factors."""
+    table, rank = fmpz_mat([list(e) for e in equations]).nullspace()
+    columns = table.transpose().tolist()[: int(rank)]
+    return [tuple(int(v.p) for v in primitive([fmpq(v) for v in column])) for column in columns]

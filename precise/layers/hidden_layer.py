@@ -24,14 +24,15 @@ from precise.regions.critical_points import CriticalPoint, Line, critical_points
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Calibration, Point, Probe
 from precise.regions.walk import Walker
+from precise.signatures.completion import completable, completed
 from precise.signatures.confirm import confirm
-from precise.signatures.reach import Reach, closed_row, seen_part, unseen
 from precise.signatures.rows import RowSearch, Trail
 from precise.signs.below import LayerBelow
 
 ROUND = 8  # candidates followed before their outcomes are merged
-MOST_UNSEEN = 6  # coefficients that are searched for one by one
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
+RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
+RECHECKS = 3  # searches that follow one in which a row was dropped
 
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 1024  # looked at before another line is tried
@@ -48,19 +49,19 @@ class Patience:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A row put together from several walks."""
+    """A row put together from several walks, or one that is looked at again."""
 
     row: Row
     witness: Point
+    checks: int = CONFIRMATIONS
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A partial row whose open coefficients belong to neurons that no walk saw on."""
+    """A partial row of which only a few combinations are open."""
 
     partial: PartialRow
-    absent: tuple[int, ...]
-    close: bool = False  # take the row without these coefficients when they cannot be met
+    close: bool = False  # take the row without coefficients of neurons that it cannot be shown to meet
 
 
 Candidate = CriticalPoint | Assembled | Unfinished
@@ -74,6 +75,7 @@ class Task:
     known: tuple[tuple[Row, ...], ...]
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
+    whole: bool  # is every neuron of the layers below known?
     candidate: Candidate
     seed: int
     calibration: Calibration
@@ -144,6 +146,7 @@ class LayerSearch:
         last: bool = False,
     ) -> None:
         self._last = last
+        self._whole = not missing and not lacking
         self._empty = 0  # lines in a row without a candidate
         self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
         self._probe = probe
@@ -161,6 +164,7 @@ class LayerSearch:
         known.layers.append(self.result.rows)
         self._partial = PartialRows(self._unknowns)
         self._attempted: set[Equations] = set()
+        self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
 
     def run(self) -> LayerResult:
         """Search until all rows are known or patience ends.
@@ -169,7 +173,9 @@ class LayerSearch:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
         self._search()
-        if self._recheck():
+        for _ in range(RECHECKS):
+            if not self._recheck():
+                break
             self._search()
         if len(self.result.rows) < self._width and self.below.signs is not None:
             self._followed(self._unfinished(close=True))
@@ -190,13 +196,16 @@ class LayerSearch:
     def _recheck(self) -> bool:
         """Ask every row for fresh predicted points once more, now that the layer stands; true if one was dropped."""
         start = perf_counter()
-        known = [Assembled(row, record.witness) for row, record in zip(self.result.rows, self.result.records)]
+        found = zip(self.result.rows, self.result.records, strict=True)
+        checks = CONFIRMATIONS if self._last else RECHECKED_AT
+        known = [Assembled(row, record.witness, checks) for row, record in found]
         outcomes = self._follow(self._tasks(known))
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
         kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
         dropped = len(kept) < len(known)
         self.result.rechecked = len(known)
         if dropped:
+            self._refuted += [row for number, row in enumerate(self.result.rows) if number not in kept]
             self.result.rows[:] = [self.result.rows[number] for number in kept]
             self.result.records = [self.result.records[number] for number in kept]
             self._since = self._empty = 0
@@ -276,20 +285,16 @@ class LayerSearch:
         return [entry for entry in whole if self._new(entry.row)]
 
     def _unfinished(self, close: bool = False) -> list[Unfinished]:
-        """Partial rows that lack a few neurons' coefficients only, each tried once and closed at the end."""
-        if self.below.separate or len(self._known.layers) == 1:
+        """Partial rows of which little is open, each tried once and closed at the end."""
+        if len(self._known.layers) == 1:
             return []
         found = []
         for partial in self._partial.rows:
             fresh = close or partial.equations not in self._attempted
-            absent = unseen(partial, self._features) if fresh else None
-            if absent is not None and len(absent) <= MOST_UNSEEN and not self._linear(absent):
+            if fresh and completable(partial, self._features):
                 self._attempted.add(partial.equations)
-                found.append(Unfinished(partial, tuple(absent), close))
+                found.append(Unfinished(partial, close))
         return found
-
-    def _linear(self, features: Sequence[int]) -> bool:
-        return any(self._known.layers[-2][j].linear for j in features)
 
     def _followed(self, candidates: Sequence[Candidate]) -> None:
         fresh = False
@@ -305,7 +310,7 @@ class LayerSearch:
         separate, calibration = self.below.separate, self._probe.calibration
         seeds = [self._random.getrandbits(64) for _ in candidates]
         return [
-            Task(self._version, known, separate, self._last, candidate, seed, calibration)
+            Task(self._version, known, separate, self._last, self._whole, candidate, seed, calibration)
             for candidate, seed in zip(candidates, seeds, strict=True)
         ]
 
@@ -334,7 +339,7 @@ class LayerSearch:
         self.result.ends[end] = self.result.ends.get(end, 0) + 1
 
     def _new(self, row: Row) -> bool:
-        return row not in self.result.rows and row.negated() not in self.result.rows
+        return all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
 
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
@@ -373,7 +378,8 @@ class Follower:
         random = Random(task.seed)
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
-        confirmed = self._confirmed(walker, trail, random)
+        checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
+        confirmed = self._confirmed(walker, trail, checks, task.whole, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -392,7 +398,7 @@ class Follower:
         if isinstance(task.candidate, Assembled):
             return Trail(row=task.candidate.row, witness=task.candidate.witness)
         if isinstance(task.candidate, Unfinished):
-            return _finished(walker, task.candidate, random)
+            return completed(walker, task.candidate.partial, task.separate, task.candidate.close, random)
         surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
         if surface is None:
             return Trail(end="the critical point was not confirmed")
@@ -410,31 +416,9 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, random: Random) -> bool:
+    def _confirmed(walker: Walker, trail: Trail, checks: int, whole: bool, random: Random) -> bool:
         if trail.row is None or trail.witness is None:
             return False
         generator = np.random.default_rng(random.getrandbits(64))
-        seen = confirm(walker, trail.row, trail.witness, CONFIRMATIONS, generator)
-        return seen.present > len(seen.absent)
-
-
-def _finished(walker: Walker, wanted: Unfinished, random: Random) -> Trail:
-    """Search for the open coefficients one after the other; each one found may bring others within reach."""
-    generator = np.random.default_rng(random.getrandbits(64))
-    features = len(walker.known.layers[-2])
-    absent, witness = list(wanted.absent), wanted.partial.witness
-    row = seen_part(wanted.partial, absent, features)
-    while absent:
-        reach = Reach(walker, row, absent, generator)
-        meetings = {neuron: reach.meet(neuron) for neuron in absent}
-        met = next(((j, m) for j, m in meetings.items() if m.row is not None), None)
-        if met is None:
-            sides = {neuron: meeting.sides for neuron, meeting in meetings.items()}
-            closed = closed_row(row, sides) if wanted.close else None
-            return Trail(row=closed, witness=witness, lacking=tuple(absent), end="an unseen neuron was not met")
-        neuron, meeting = met
-        assert meeting.row is not None
-        assert meeting.witness is not None
-        row, witness = meeting.row, meeting.witness
-        absent.remove(neuron)
-    return Trail(row=row, witness=witness)
+        seen = confirm(walker, trail.row, trail.witness, checks, whole, generator)
+        return seen.present > len(seen.absent) and not seen.deeper

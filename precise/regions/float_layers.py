@@ -35,9 +35,22 @@ class FloatLayers:
         for (plus, minus, bias), linear in zip(self._layers, self._linear, strict=True):
             values = positive @ plus.T + negative @ minus.T + bias
             found.append(values)
-            positive = np.where(linear, values, np.maximum(values, 0.0))
-            negative = np.where(linear, 0.0, np.maximum(-values, 0.0))
+            positive, negative = _sides(values, linear)
         return found
+
+    def last(self, points: Vector) -> tuple[Vector, Vector]:
+        """The last layer's preactivations, and the sums of their terms' sizes, shape (points, neurons) each."""
+        positive, negative = points, np.zeros_like(points)
+        for (plus, minus, bias), linear in zip(self._layers[:-1], self._linear, strict=False):
+            positive, negative = _sides(positive @ plus.T + negative @ minus.T + bias, linear)
+        plus, minus, bias = self._layers[-1]
+        sizes = np.abs(positive) @ np.abs(plus).T + np.abs(negative) @ np.abs(minus).T + np.abs(bias)
+        return positive @ plus.T + negative @ minus.T + bias, sizes
+
+
+def _sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:
+    """What a layer hands on: relu of the preactivations and of their negatives; linear rows as they are."""
+    return np.where(linear, values, np.maximum(values, 0.0)), np.where(linear, 0.0, np.maximum(-values, 0.0))
 
 
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:

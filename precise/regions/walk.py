@@ -155,13 +155,13 @@ class Walker:
             return Lost("the corner is degenerate")
         bend = behind(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
         if bend is not None:
-            return self._crossed(surface, corner, crossed, (layer, neuron), bend)
+            return self.crossed(surface, corner, crossed, (layer, neuron), bend)
         seen = cross(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
         if not seen.present:
             return self.find_bend(surface, corner)
         if seen.bend is None:
             return Lost("more than two surfaces meet at the corner")
-        return self._crossed(surface, corner, crossed, (layer, neuron), seen.bend)
+        return self.crossed(surface, corner, crossed, (layer, neuron), seen.bend)
 
     def _onward(self, surface: Surface, inside: Vector) -> Vector:
         """The direction, turned where needed so that it leaves the hyperplane crossed last on the far side."""
@@ -196,9 +196,10 @@ class Walker:
             return self.find_bend(surface, target) if target else Lost("the target is degenerate")
         return Moved(replace(surface, point=target, last=None))
 
-    def _crossed(
+    def crossed(
         self, surface: Surface, corner: Point, crossed: Hyperplane, where: tuple[int, int], bend: fmpq
-    ) -> Event:
+    ) -> Crossed:
+        """The surface behind a corner at which it bends by bend * (the crossed hyperplane's form)."""
         coefficients = [
             a + bend * b
             for a, b in zip(

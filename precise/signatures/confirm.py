@@ -6,19 +6,22 @@ that redundant equations from one neighbourhood are no proof. Far away they chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import fmpq
 
 from precise.regions.aim import line_between, random_line
 from precise.regions.critical_points import Line
+from precise.regions.float_layers import to_floats
 from precise.regions.hyperplane import Hyperplane, displaced, interpolated, onto
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
-from precise.regions.walk import Surface, Walker
+from precise.regions.walk import Bent, Crossed, Surface, Walker
 
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
+WAYS = 3  # towards places where the row is absent
+WAY_STEPS = 24  # on each of them
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -29,31 +32,65 @@ class Confirmation:
     present: int  # points where the oracle bends exactly as predicted
     silent: int  # points around which the oracle is constant, so that nothing can be seen
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
+    deeper: bool  # does the surface bend on the way there as this row's cannot?
 
 
-def confirm(walker: Walker, row: Row, witness: Point, wanted: int, generator: np.random.Generator) -> Confirmation:
-    """Look at up to `wanted` fresh predicted critical points: 2 queries each.
+def confirm(
+    walker: Walker, row: Row, witness: Point, wanted: int, whole: bool, generator: np.random.Generator
+) -> Confirmation:
+    """Look at up to `wanted` fresh predicted critical points: 2 queries each; go to some where there is none.
 
     Args:
         row: of the growing last layer; it need not be among the known rows yet.
         witness: a point on its surface; lines near it serve a neuron that random lines do not meet.
+        whole: is every neuron of the layers below known? Missing ones bend this layer's surfaces as well.
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
-    present = silent = looked = 0
+    silent = looked = 0
+    present: list[Surface] = []
     absent: list[Surface] = []
     for attempt in range(8 * wanted):
         if looked >= wanted:
             break
-        line = random_line(known, generator) if attempt < 2 * wanted else _line_near(witness, generator)
+        line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
         for surface in predicted(known, line, generator):
             looked += 1
             if walker.present(surface.plane, surface.point):
-                present += 1
+                present.append(surface)
             elif walker.silent(surface.plane, surface.point):
                 silent += 1
             else:
                 absent.append(surface)
-    return Confirmation(present, silent, tuple(absent))
+    if not (whole and present and absent):
+        return Confirmation(len(present), silent, tuple(absent), False)
+    free = Walker(walker.probe, Known(known.inputs, [*known.layers[:-1], []]))  # its own layer never bends a surface
+    free.tests = walker.tests
+    ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
+    return Confirmation(len(present), silent, tuple(absent), any(_bends_otherwise(free, known, *way) for way in ways))
+
+
+def _bends_otherwise(walker: Walker, known: Known, start: Surface, goal: Surface) -> bool:
+    """Does the surface, followed towards a place where it was not found, bend as the row's own cannot?"""
+    surface = replace(start, pattern=walker.known.patterns([start.point])[0])
+    for _ in range(WAY_STEPS):
+        way = to_floats([goal.point])[0] - to_floats([surface.point])[0]
+        event = walker.step(surface, way, max(float(np.linalg.norm(way)), 2.0**-20))
+        if isinstance(event, Bent):
+            return True
+        if not isinstance(event, Crossed):
+            return False
+        surface = event.surface
+        if not _is_rows(known, surface):
+            return True
+    return False
+
+
+def _is_rows(known: Known, surface: Surface) -> bool:
+    """Is a piece of surface where the last known layer's only row has its own?"""
+    layer = len(known.layers) - 1
+    (entries,) = known.affine(layer, surface.pattern).tolist()
+    plane = Hyperplane.through([fmpq(v) for v in entries])
+    return plane.unsigned == surface.plane.unsigned
 
 
 def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, int, int]:

@@ -1,66 +1,102 @@
-"""Targeted search for a row's last coefficients: where its surface meets the hyperplane of a neuron never seen on it.
+"""Targeted search for a row's last coefficients: where its surface leaves the places in which it is known.
 
-A walk leaves the coefficient of neuron j open when j keeps its state all along the surface. On the hyperplane of j the
-row does not depend on that coefficient, so that the meeting place of both surfaces can be computed from what is known;
-one corner measured there gives the coefficient. (Carlini, Jagielski and Mironov, CRYPTO 2020, section 4.4, search for
-missing entries by queries instead.)
+Walks leave combinations of coefficients open: that of neuron j when j keeps its state all along the surface, or one of
+the linear part when a neuron two layers back does. Where every open combination is multiplied by 0, the row is known
+all the same, and by continuity still on the border of these places. So the places where the surface crosses that border
+can be computed from what is known; one corner measured there closes at least one combination. (Carlini, Jagielski and
+Mironov, CRYPTO 2020, section 4.4, search for missing entries by queries instead.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpz_mat, nmod_mat
+from flint import fmpq
 
 from precise.arithmetic import primitive
-from precise.equations.partial_rows import PartialRow, solution
-from precise.equations.row_system import PRIME
+from precise.equations.partial_rows import PartialRow, kernel
 from precise.regions.aim import random_points, to_point
 from precise.regions.corners import cross
-from precise.regions.float_layers import FloatLayers
+from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Point
-from precise.regions.walk import CLEAR, Walker, flipped
+from precise.regions.walk import CLEAR, Crossed, Surface, Walker
 
-SAMPLES = 6000  # random points at which the known part is evaluated
-PAIRS = 400  # segments from the seen side of neuron j to the other
+SAMPLES = 4000  # random points at which the known part is evaluated
+BESIDE_WITNESS = 2000  # more of them around the place where the surface was seen
+PAIRS = 400  # segments from places where the row is known to others
+NEIGHBOURS = 8  # of which the nearest is taken
 HALVINGS = 50  # of a segment: to float64 accuracy
+WINDOW = 2.0**-18  # of a segment, around a place that is known to about NEGLIGIBLE
 SECTIONS = 16  # a path between two places is cut into so many parts at once
 SECTION_STEPS = 9  # 16^9 = 2^36
+NEGLIGIBLE = (
+    2.0**-30
+)  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
 LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
-ATTEMPTS = 4  # meeting places that are looked at
+ATTEMPTS = 24  # pairs of segments between which a place is searched
+
+Truths = np.ndarray[Any, np.dtype[np.bool_]]
+Where = tuple[int, int]  # (layer, neuron), from 0
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """What the search for one coefficient gave."""
+class OpenRow:
+    """A row that is known up to some combinations of its coefficients."""
 
-    row: Row | None  # with the coefficient filled in
-    sides: frozenset[bool]  # sides of the row met on the hyperplane of j: both, as long as the two surfaces meet
-    witness: Point | None = None
-
-
-def unseen(partial: PartialRow, features: int) -> list[int] | None:
-    """The neurons below whose coefficient is open, when nothing else is (signs below known); else None."""
-    unknowns = features + 1
-    table = nmod_mat(fmpz_mat([list(e) for e in partial.equations]), PRIME).rref()[0].tolist()
-    rows = [[int(v) for v in row] for row in table][: len(partial.equations)]
-    absent = [c for c in range(unknowns) if not any(row[c] for row in rows)]
-    whole = len(partial.equations) + len(absent) == unknowns - 1
-    return absent if whole and features not in absent else None
+    row: Row  # one that fulfils the equations
+    open: tuple[Row, ...]  # independent ones that may be added to it in any multiple
 
 
-def seen_part(partial: PartialRow, absent: Sequence[int], features: int) -> Row:
-    """The row with its open coefficients set to 0: right wherever these neurons are off."""
-    kept = [c for c in range(features + 1) if c not in set(absent)]
-    values = solution(tuple(tuple(e[c] for c in kept) for e in partial.equations))
-    full = [0] * (features + 1)
-    for c, v in zip(kept, values, strict=True):
-        full[c] = v
-    return Row.of(full, features)
+@dataclass
+class Border:
+    """What was seen of the border of the places where the row is known."""
+
+    crossed: Crossed | None = None  # the corner that was measured
+    sides: dict[Where, set[bool]] = field(default_factory=dict)  # sides of the row, by the neuron that makes the border
+
+
+def open_row(partial: PartialRow, features: int, most: int) -> OpenRow | None:
+    """What is open in a partial row: at least one and at most `most` combinations; else None.
+
+    The equations are homogeneous. Of their solutions those at which the first lead vanishes are what is open: the lead
+    is other than 0 at the row.
+    """
+    unknowns = len(partial.equations[0])
+    if not 1 <= unknowns - 1 - len(partial.equations) <= most:
+        return None
+    lead = partial.leads[0]
+    solutions = kernel(partial.equations)
+    values = [sum(a * b for a, b in zip(lead, s, strict=True)) for s in solutions]
+    chosen = next((n for n, v in enumerate(values) if v), None)
+    if chosen is None:
+        return None
+    base, at = solutions[chosen], values[chosen]
+    others = [
+        [int(w.p) for w in primitive([fmpq(a * at - b * v) for a, b in zip(s, base, strict=True)])]
+        for n, (s, v) in enumerate(zip(solutions, values, strict=True))
+        if n != chosen
+    ]
+    return OpenRow(Row.of(base, features), tuple(Row.of(other, features) for other in others))
+
+
+def unseen(known: OpenRow) -> list[int] | None:
+    """The neurons below whose coefficient is open, when the open combinations are just these (signs known); else None.
+
+    The row has 0 there.
+    """
+    table = [[*row.plus, *row.minus, row.bias] for row in known.open]
+    absent = sorted({c for row in table for c, v in enumerate(row) if v})
+    return absent if len(absent) == len(table) and all(c < len(known.row.plus) for c in absent) else None
+
+
+def without(row: Row, absent: Sequence[int]) -> Row:
+    """The row with these coefficients set to 0."""
+    return replace(row, plus=tuple(0 if j in absent else w for j, w in enumerate(row.plus)))
 
 
 def closed_row(row: Row, sides: Mapping[int, frozenset[bool]]) -> Row | None:
@@ -79,118 +115,184 @@ def closed_row(row: Row, sides: Mapping[int, frozenset[bool]]) -> Row | None:
 
 
 class Reach:
-    """Looks for one meeting place; every neuron in `absent` is off on the part of the surface that is known."""
+    """Looks for a place where the surface of a row leaves the places in which the row is known."""
 
-    def __init__(self, walker: Walker, row: Row, absent: Sequence[int], generator: np.random.Generator) -> None:
+    def __init__(self, walker: Walker, wanted: OpenRow, witness: Point, generator: np.random.Generator) -> None:
         self._walker = walker
-        self._row = row
-        self._absent = list(absent)
+        self._row = wanted.row
+        self._witness = witness
         self._generator = generator
         layers = walker.known.layers[:-1]
-        self._known = Known(walker.known.inputs, [*layers, [row]])
+        self._known = Known(walker.known.inputs, [*layers, [wanted.row, *wanted.open]])
         self._floats = FloatLayers(self._known)
         self._below = len(layers) - 1
 
-    def meet(self, neuron: int) -> Meeting:
-        """Find the coefficient of a neuron of the layer below: about 4 queries an attempt."""
-        ends = self._segments(neuron)
-        if ends is None:
-            return Meeting(None, frozenset())
-        off, on = ends
-        values = self._row_values(self._boundary(off, on, neuron))
-        positive = np.nonzero(values > 0)[0]
-        negative = np.nonzero(values < 0)[0]
-        sides = frozenset([True] * bool(len(positive)) + [False] * bool(len(negative)))
-        for _ in range(ATTEMPTS if len(sides) == 2 else 0):
-            a, b = self._generator.choice(positive), self._generator.choice(negative)
-            place = self._between(off[a], off[b], on[a], neuron)
-            filled = self._measured(place, neuron) if place is not None else None
-            if filled is not None:
-                return Meeting(filled[0], sides, filled[1])
-        return Meeting(None, sides)
+    def border(self) -> Border:
+        """Search without queries, then measure: 4 queries a corner that is looked at."""
+        result = Border()
+        pairs = self._segments()
+        if pairs is None:
+            return result
+        inside, outside = pairs
+        low, _, makers = self._boundary(inside, outside)
+        values = self._row_values(low)
+        for maker, value in zip(makers, values, strict=True):
+            if maker is not None and value:
+                result.sides.setdefault(maker, set()).add(bool(value > 0))
+        for _ in range(ATTEMPTS):
+            chosen = self._opposite(makers, values, inside)
+            place = self._between(inside[chosen], outside[chosen]) if chosen else None
+            result.crossed = self._measured(*place) if place is not None else None
+            if result.crossed is not None:
+                break
+        return result
 
     # -- in float64: suggestions -----------------------------------------------------------------------------------
 
-    def _segments(self, neuron: int) -> tuple[Vector, Vector] | None:
-        """Pairs of points with the neuron off and on, and the other unseen ones off, shape (pairs, inputs) each."""
-        points = random_points(self._known, self._generator, SAMPLES)
-        states = self._floats.preactivations(points)[self._below] > 0
-        others = [j for j in self._absent if j != neuron]
-        clear = ~states[:, others].any(axis=1)
-        off, on = points[clear & ~states[:, neuron]], points[clear & states[:, neuron]]
-        if not len(off) or not len(on):
-            return None
-        return self._generator.choice(off, PAIRS), self._generator.choice(on, PAIRS)
-
-    def _boundary(self, off: Vector, on: Vector, neuron: int) -> Vector:
-        """Where segments cross the neuron's hyperplane, on its off side."""
-        low, high = off.copy(), on.copy()
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            active = self._floats.preactivations(middle)[self._below][:, neuron] > 0
-            low = np.where(active[:, None], low, middle)
-            high = np.where(active[:, None], middle, high)
-        return low
+    def _valid(self, points: Vector) -> Truths:
+        """Are all open combinations multiplied by 0 here?"""
+        values, sizes = self._floats.last(points)
+        small = np.abs(values[:, 1:]) <= NEGLIGIBLE * np.maximum(sizes[:, 1:], np.finfo(float).tiny)
+        valid: Truths = small.all(axis=1)
+        return valid
 
     def _row_values(self, points: Vector) -> Vector:
-        """The row at these points; NaN where another unseen neuron is on, so that the row is not known there."""
-        states = self._floats.preactivations(points)
-        valid = ~(states[self._below][:, self._absent] > 0).any(axis=1)
-        values: Vector = np.where(valid, states[-1][:, 0], np.nan)
+        """The row at these points; NaN where it is not known."""
+        values: Vector = np.where(self._valid(points), self._floats.last(points)[0][:, 0], np.nan)
         return values
 
-    def _between(self, positive: Vector, negative: Vector, on: Vector, neuron: int) -> Vector | None:
-        """A point on both surfaces, from two off points whose segments to `on` end on either side of the row."""
-        values = self._row_values(self._boundary(np.stack([positive, negative]), np.stack([on, on]), neuron))
-        if not (values[0] > 0 > values[1]):
+    def _segments(self) -> tuple[Vector, Vector] | None:
+        """Pairs of points where the row is known and where it is not, shape (pairs, inputs) each."""
+        points = np.concatenate([random_points(self._known, self._generator, SAMPLES), self._around()])
+        valid = self._valid(points)
+        inside, outside = points[valid], points[~valid]
+        if not len(inside) or not len(outside):
             return None
+        return self._generator.choice(inside, PAIRS), self._generator.choice(outside, PAIRS)
+
+    def _around(self) -> Vector:
+        """Points at all distances from the place where the surface was seen."""
+        scales = 2.0 ** self._generator.uniform(-10, 6, size=(BESIDE_WITNESS, 1))
+        steps = scales * self._generator.standard_normal((BESIDE_WITNESS, self._known.inputs))
+        points: Vector = to_floats([self._witness])[0] + steps
+        return points
+
+    def _boundary(self, inside: Vector, outside: Vector) -> tuple[Vector, Vector, list[Where | None]]:
+        """Where segments leave the places in which the row is known: the last point in it, the next, who changes.
+
+        What is open grows from 0 behind the border, so that it is noticed a little late: the neuron that makes the
+        border is the one that changes its state around there, and then its own change is what is looked for.
+        """
+        low, high = self._halved(inside, outside, self._valid)
+        window = (outside - inside) * WINDOW
+        low, high = low - window, high + window
+        makers = self._makers(low, high)
+        low, high = self._halved(low, high, lambda points: ~self._changed(low, points, makers))
+        return low, high, makers
+
+    @staticmethod
+    def _halved(low: Vector, high: Vector, still: Callable[[Vector], Truths]) -> tuple[Vector, Vector]:
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            stays = still(middle)[:, None]
+            low, high = np.where(stays, middle, low), np.where(stays, high, middle)
+        return low, high
+
+    def _states(self, points: Vector) -> Truths:
+        """Which neurons below are on, all layers side by side; a linear row counts as on. Shape (points, neurons)."""
+        layers = zip(self._floats.preactivations(points)[:-1], self._known.layers[:-1], strict=True)
+        return np.concatenate([(z > 0) | [row.linear for row in rows] for z, rows in layers], axis=1)
+
+    def _makers(self, low: Vector, high: Vector) -> list[Where | None]:
+        """The neuron that changes its state between two points, if it is one alone."""
+        flips = self._states(low) != self._states(high)
+        names = [(layer, j) for layer, rows in enumerate(self._known.layers[:-1]) for j in range(len(rows))]
+        alone, first = flips.sum(axis=1) == 1, flips.argmax(axis=1)
+        return [names[n] if one else None for n, one in zip(first, alone, strict=True)]
+
+    def _changed(self, before: Vector, points: Vector, makers: Sequence[Where | None]) -> Truths:
+        """Is the maker of each segment in another state than before? (True where none is known.)"""
+        starts = np.cumsum([0, *(len(rows) for rows in self._known.layers[:-1])])
+        columns = np.array([starts[m[0]] + m[1] if m else -1 for m in makers])
+        rows = np.arange(len(points))
+        changed: Truths = self._states(before)[rows, columns] != self._states(points)[rows, columns]
+        return changed | (columns < 0)
+
+    def _opposite(self, makers: Sequence[Where | None], values: Vector, inside: Vector) -> list[int] | None:
+        """Two segments, not far apart, that leave through one neuron's hyperplane, where the row has opposite sides."""
+        groups: dict[Where, tuple[list[int], list[int]]] = {}
+        for number, (maker, value) in enumerate(zip(makers, values, strict=True)):
+            if maker is not None and value:
+                groups.setdefault(maker, ([], []))[int(value < 0)].append(number)
+        both = [group for group in groups.values() if group[0] and group[1]]
+        if not both:
+            return None
+        positive, negative = both[self._generator.integers(len(both))]
+        first = int(self._generator.choice(positive))
+        others = self._generator.choice(negative, min(len(negative), NEIGHBOURS), replace=False)
+        distances = np.linalg.norm(inside[others] - inside[first], axis=1)
+        return [first, int(others[int(np.argmin(distances))])]
+
+    def _between(self, inside: Vector, outside: Vector) -> tuple[Vector, Vector] | None:
+        """The border's two sides where the row is 0, on a segment between two at whose ends it has opposite sides."""
         parts = np.linspace(0.0, 1.0, SECTIONS + 1)[:, None]
         for _ in range(SECTION_STEPS):
-            cuts = positive + parts * (negative - positive)
-            values = self._row_values(self._boundary(cuts, np.repeat(on[None], len(cuts), axis=0), neuron))
-            last = int(np.argmin(values > 0))  # the first cut where the row is not positive
-            if last == 0:
+            starts, ends = (pair[0] + parts * (pair[1] - pair[0]) for pair in (inside, outside))
+            low, high, makers = self._boundary(starts, ends)
+            usable = self._valid(starts) & ~self._valid(ends) & [maker is not None for maker in makers]
+            values = np.where(usable, self._row_values(low), np.nan)
+            changes = np.nonzero((values[:-1] > 0) & (values[1:] <= 0))[0]
+            if not len(changes):
                 return None
-            positive, negative = cuts[last - 1], cuts[last]
-        place: Vector = self._boundary(positive[None], on[None], neuron)[0]
-        return place
+            first = int(changes[0])
+            inside, outside = starts[first : first + 2], ends[first : first + 2]
+        return low[first], high[first]
 
     # -- exactly ---------------------------------------------------------------------------------------------------
 
-    def _measured(self, place: Vector, neuron: int) -> tuple[Row, Point] | None:
-        """The row with the coefficient that the oracle shows at the corner."""
-        point = to_point(place)
-        pattern = self._known.patterns([point])[0]
-        pattern = _with_side(pattern, (self._below, neuron), False)
-        planes = [self._plane(self._below, neuron, pattern), self._plane(self._below + 1, 0, pattern)]
-        corner = onto(point, planes) if all(plane.length for plane in planes) else None
-        if corner is None or not self._clear(corner, pattern, neuron):
+    def _measured(self, low: Vector, high: Vector) -> Crossed | None:
+        """The crossing that the oracle shows at the corner."""
+        points = [to_point(low), to_point(high)]
+        pattern, beyond = (p[: self._below + 1] for p in self._known.patterns(points))
+        flips = [
+            (layer, j)
+            for layer, (a, b) in enumerate(zip(pattern, beyond, strict=True))
+            for j, (x, y) in enumerate(zip(a, b, strict=True))
+            if x != y
+        ]
+        if len(flips) != 1 or not self._known_in(pattern):
             return None
-        seen = cross(self._walker.probe, corner, planes[1], planes[0], 1.0, self._walker.tests)
+        layer, neuron = flips[0]
+        crossed, followed = self._plane(layer, neuron, pattern), self._plane(self._below + 1, 0, pattern)
+        corner = onto(points[0], [followed, crossed]) if crossed.length and followed.length else None
+        if corner is None or not self._clear(corner, pattern, flips[0]):
+            return None
+        onward = -1.0 if pattern[layer][neuron] else 1.0
+        seen = cross(self._walker.probe, corner, followed, crossed, onward, self._walker.tests)
         if not seen.present or seen.bend is None:
             return None
-        weights = [fmpq(v) for v in self._row.plus]
-        weights[neuron] = seen.bend
-        whole = [int(v.p) for v in primitive([*weights, fmpq(self._row.bias)])]
-        return Row.of(whole, len(weights)), corner
+        start = Surface(followed, corner, (*pattern, ()), fmpq(1))
+        return self._walker.crossed(start, corner, crossed, flips[0], seen.bend)
+
+    def _known_in(self, pattern: Pattern) -> bool:
+        """Does every open combination vanish in this region, exactly?"""
+        return not any(any(row) for row in self._known.affine(self._below + 1, pattern).tolist()[1:])
 
     def _plane(self, layer: int, neuron: int, pattern: Pattern) -> Hyperplane:
         entries = self._known.affine(layer, pattern).tolist()[neuron]
         return Hyperplane(tuple(int(v) for v in entries[:-1]), int(entries[-1]))
 
-    def _clear(self, corner: Point, pattern: Pattern, neuron: int) -> bool:
+    def _clear(self, corner: Point, pattern: Pattern, crossed: Where) -> bool:
         """Does the corner lie in the pattern's region, away from every other known hyperplane?"""
         values = self._known.preactivations([corner])
         for layer in range(self._below + 1):
             planes = self._walker.planes(layer, pattern)
             for j, value in enumerate(values[layer][0]):
-                if (layer, j) == (self._below, neuron) or not planes.units[j].any():
+                if (layer, j) == crossed or not planes.units[j].any():
                     continue
                 if (value > 0) != pattern[layer][j] or abs(planes.hyperplane(j).distance(corner)) < CLEAR:
                     return False
         return True
 
 
-def _with_side(pattern: Pattern, where: tuple[int, int], side: bool) -> Pattern:
-    layer, neuron = where
-    return pattern if pattern[layer][neuron] == side else flipped(pattern, where)
+__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "open_row", "unseen", "without"]

@@ -28,6 +28,7 @@ FARTHEST = (2.0**-1, 2.0**9)  # how far a step goes where no known neuron is met
 LOST_STEPS = 30  # steps in a row that lead nowhere before a surface is given up
 WANDER_STEPS = 4  # steps on a surface known to be deeper, in the hope of a bend at an unknown neuron
 STALLED_STEPS = 30  # steps in a row without a new equation before a partial row is returned
+UNAIMED = 0.0  # of the steps: what keeps a walk from its aim may lie behind another hyperplane
 
 
 @dataclass
@@ -117,7 +118,7 @@ class RowSearch:
                 deeper = deeper or event.bend != 0
             if not deeper:
                 if isinstance(event, Crossed) and event.layer < self.depth:
-                    stalled = 0 if system.add(self._news(event)) else stalled
+                    stalled = 0 if system.add(self.news(event)) else stalled
                     visited |= {(j, s) for j, s in enumerate(self._sides(surface))}
                 deeper = deeper or not system.consistent
                 if self._enough(system, straight):
@@ -156,7 +157,7 @@ class RowSearch:
             equations.append([*plus, *(minus if self.separate else ()), bias, value])
         return equations
 
-    def _news(self, event: Crossed) -> list[list[fmpq | int]]:
+    def news(self, event: Crossed) -> list[list[fmpq | int]]:
         """The equations that a crossing adds: one for a neuron that feeds the row, else those of a new local map."""
         if event.layer < self.depth - 1:
             return self._equations(event.surface)
@@ -190,13 +191,14 @@ class RowSearch:
         return direction
 
     def _target(self, surface: Surface, visited: set[tuple[int, bool]]) -> Vector | None:
-        if self.depth == 0:
+        """Towards one of the hyperplanes behind which a side would be new; now and then towards none."""
+        if self.depth == 0 or self._random.random() < UNAIMED:
             return None
-        planes = self.walker.planes(self.depth - 1, surface.pattern)
+        units = self.walker.planes(self.depth - 1, surface.pattern).units
+        both = self.separate or any(row.linear for row in self.known.layers[self.depth - 1])
+        towards: list[Vector] = []
         for neuron, positive in enumerate(self._sides(surface)):
             wanted = not positive
-            useful = wanted or self.separate
-            if useful and (neuron, wanted) not in visited and planes.units[neuron].any():
-                towards: Vector = planes.units[neuron] * (1.0 if wanted else -1.0)
-                return towards
-        return None
+            if (wanted or both) and (neuron, wanted) not in visited and units[neuron].any():
+                towards.append(units[neuron] * (1.0 if wanted else -1.0))
+        return self._random.choice(towards) if towards else None

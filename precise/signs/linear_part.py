@@ -22,6 +22,7 @@ from precise.equations.row_system import RowSystem
 from precise.regions.local_map import Row
 from precise.signs.exact import Sign
 from precise.signs.lattice import unique_bits
+from precise.signs.least_rank import least_rank
 
 Matrix = list[list[fmpq]]
 
@@ -67,7 +68,7 @@ def settle(
     weights = [[fmpq(row.plus[p]) for p in sharp] for row in layer]
     values = [list(row.v) for row in rows]
     linear = [[row.linear[p] for p in sharp] for row in rows]
-    signs = _signs(weights, values, linear, random)
+    signs = _signs(weights, values, linear, missing, random)
     if signs is None:
         return None
     result = _applied(layer, rows, signs, lacking)
@@ -78,14 +79,15 @@ def settle(
 # -- signs -------------------------------------------------------------------------------------------------------------
 
 
-def _signs(weights: Matrix, values: Matrix, linear: Matrix, random: Random) -> list[Sign] | None:
+def _signs(weights: Matrix, values: Matrix, linear: Matrix, missing: int, random: Random) -> list[Sign] | None:
     if not weights or not weights[0]:
         return [Sign.UNSEEN] * len(weights)
     columns = _pivots(weights)
     coordinates, outside = _split(weights, columns, linear)
     blind = _left_kernel(outside)  # combinations of rows in which no always-active neuron from outside acts
     if len(columns) == len(weights):
-        return [_one_by_one(j, values, coordinates, blind) for j in range(len(weights))]
+        signs = [_one_by_one(j, values, coordinates, blind) for j in range(len(weights))]
+        return signs if signs.count(Sign.BOTH) <= missing else least_rank(values, coordinates, outside, missing)
     return _jointly(weights, values, linear, blind, random)
 
 

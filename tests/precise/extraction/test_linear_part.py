@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 from precise.regions.local_map import Row
 from precise.signs.exact import Sign
+from precise.signs.least_rank import least_rank
 from precise.signs.linear_part import FreeRow, Settled, settle
 
 
@@ -103,6 +105,44 @@ def test_always_active_neurons_are_told_from_signs(seed: int, active: int) -> No
     assert list(settled.signs) == expected(planted)
     assert settled.always_active == active
     planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("active", [1, 2])
+def test_always_active_neurons_among_the_rows_combinations_are_told_from_signs(seed: int, active: int) -> None:
+    planted = Planted(seed, 6, 6, 7, active=active)
+    assert settle(planted.layer, planted.rows, active - 1, Random(0)) is None
+    settled = settle(planted.layer, planted.rows, active, Random(0))
+    assert settled is not None
+    assert list(settled.signs) == expected(planted)
+    assert settled.always_active == active
+    planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_least_rank_is_that_of_all_choices_tried(seed: int) -> None:
+    random = Random(seed)
+    rows, neurons, active = 5, 4, random.choice((1, 2))
+    table = lambda a, b: [[fmpq(random.randint(-9, 9)) for _ in range(b)] for _ in range(a)]  # noqa: E731
+    values, share = table(rows, neurons), (fmpq_mat(table(rows, active)) * fmpq_mat(table(active, neurons))).tolist()
+    turned = [random.random() < 0.5 for _ in range(neurons)]
+    coordinates = [
+        [s + (v if t else 0) for s, v, t in zip(extra, row, turned, strict=True)]
+        for extra, row in zip(share, values, strict=True)
+    ]
+    ranks = {}
+    for choice in product((False, True), repeat=neurons):
+        left = [
+            [c - (v if t else 0) for c, v, t in zip(a, b, choice, strict=True)]
+            for a, b in zip(coordinates, values, strict=True)
+        ]
+        ranks[choice] = int(fmpq_mat(left).rank())
+    best = [choice for choice, rank in ranks.items() if rank == min(ranks.values())]
+    signs = least_rank(values, coordinates, [[fmpq(0)]] * rows, active)
+    assert signs is not None
+    for j, sign in enumerate(signs):
+        bits = {choice[j] for choice in best}
+        assert sign is (Sign.BOTH if len(bits) > 1 else Sign.NEGATIVE if True in bits else Sign.POSITIVE)
 
 
 @pytest.mark.parametrize("seed", range(6))

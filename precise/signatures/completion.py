@@ -1,0 +1,70 @@
+"""Completing a row that walks have left open in a few combinations of its coefficients."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+from flint import fmpq
+
+from precise.arithmetic import primitive
+from precise.equations.partial_rows import PartialRow, partial_row
+from precise.equations.row_system import Equation, RowSystem
+from precise.regions.local_map import Row
+from precise.regions.walk import Crossed, Walker
+from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen, without
+from precise.signatures.rows import RowSearch, Trail
+
+MOST_OPEN = 6  # combinations of coefficients that are searched for
+
+
+def completable(partial: PartialRow, features: int) -> OpenRow | None:
+    """The row as far as it is known, if few enough combinations are open."""
+    return open_row(partial, features, MOST_OPEN)
+
+
+def completed(walker: Walker, partial: PartialRow, separate: bool, close: bool, random: Random) -> Trail:
+    """Search for the open combinations one after the other; each one found may bring others within reach.
+
+    Args:
+        separate: are there unknowns for both sides of every neuron below?
+        close: take the row without the coefficients of neurons that its surface cannot be shown to meet.
+    """
+    search = RowSearch(walker, separate, random)
+    generator = np.random.default_rng(random.getrandbits(64))
+    while (wanted := completable(partial, search.features)) is not None:
+        border = Reach(walker, wanted, partial.witness, generator).border()
+        if border.crossed is None:
+            row, lacking = _closed(wanted, border) if close and not separate else (None, ())
+            return Trail(row=row, witness=partial.witness, lacking=lacking, end="a row's open part was not met")
+        system = _extended(partial, wanted.row, search, border.crossed)
+        if system.complete and (answer := system.solve()) is not None:
+            whole = [int(v.p) for v in primitive(answer)]
+            return Trail(row=Row.of(whole, search.features), system=system, witness=border.crossed.surface.point)
+        further = partial_row(system.equations, border.crossed.surface.point) if system.consistent else None
+        if further is None or len(further.equations) <= len(partial.equations):
+            break
+        partial = further
+    return Trail(witness=partial.witness, end="a row's open part was not found")
+
+
+def _extended(partial: PartialRow, row: Row, search: RowSearch, crossed: Crossed) -> RowSystem:
+    """The equations known so far, on the scale of `row`, with those of the crossing."""
+    lead = partial.leads[0]
+    values = [*row.plus, *(row.minus if search.separate else ()), row.bias]
+    scale = sum(a * b for a, b in zip(lead, values, strict=True))
+    system = RowSystem(len(lead))
+    known: list[Equation] = [[*equation, 0] for equation in partial.equations]
+    system.add([*known, [*lead, fmpq(scale)]])
+    system.add(search.news(crossed))
+    return system
+
+
+def _closed(wanted: OpenRow, border: Border) -> tuple[Row | None, tuple[int, ...]]:
+    """The row with large weights for the neurons that it does not meet, and these."""
+    absent = unseen(wanted)
+    if absent is None:
+        return None, ()
+    below = max((layer for layer, _ in border.sides), default=0)
+    sides = {j: frozenset(border.sides.get((below, j), ())) for j in absent}
+    return closed_row(without(wanted.row, absent), sides), tuple(absent)

@@ -1,0 +1,146 @@
+"""Oracles that are not what they promise: found out, named in the outcome, and never a network from them."""
+
+from fractions import Fraction
+from random import Random
+
+import pytest
+
+from precise.arithmetic import Batch, to_fraction
+from precise.errors import OracleError
+from precise.extract import extract
+from precise.oracle import FunctionOracle
+from precise.random_networks import random_network
+from precise.regions.repeats import Repeats
+
+WIDTHS = (4, 3, 2, 1)
+FIRST, SECOND = random_network("4-3-2-1", seed=1), random_network("4-3-2-1", seed=2)
+
+
+def honest(points, network=FIRST):
+    return [[to_fraction(value) for value in network(point)] for point in points]
+
+
+def smooth(points):
+    return [[sum(x * x for x in point)] for point in points]
+
+
+def clipped(points):
+    return [[max(Fraction(-1), min(Fraction(1), value)) for value in row] for row in honest(points)]
+
+
+def a_cache(points):
+    return honest([[Fraction(round(x * 1000), 1000) for x in point] for point in points])
+
+
+class Changing:
+    """Another network after some answers."""
+
+    def __init__(self, after):
+        self.after, self.count = after, 0
+
+    def __call__(self, points):
+        self.count += len(points)
+        return honest(points, FIRST if self.count <= self.after else SECOND)
+
+
+class Noisy:
+    """Some answers are a little off."""
+
+    def __init__(self, share, bits):
+        self.random, self.share, self.bits = Random(0), share, bits
+
+    def __call__(self, points):
+        return [[value * (1 + self.error()) for value in row] for row in honest(points)]
+
+    def error(self):
+        return Fraction(self.random.choice((-1, 1)), 2**self.bits) if self.random.random() < self.share else 0
+
+
+class Dying:
+    """No answer after some."""
+
+    def __init__(self, after):
+        self.after, self.count = after, 0
+
+    def __call__(self, points):
+        self.count += len(points)
+        if self.count > self.after:
+            raise ConnectionError("connection reset by peer")
+        return honest(points)
+
+
+def outcome(function, **options):
+    result = extract(FunctionOracle(function, 4, 1, budget=80_000, name="served:ask"), WIDTHS, **options)
+    assert result.network is None
+    assert not result.report.complete
+    assert result.report.outcome.startswith("Incomplete: ")
+    return result.report.outcome
+
+
+@pytest.mark.parametrize("function", [smooth, a_cache])
+def test_what_is_not_piecewise_linear_is_named(function):
+    assert "piecewise linear" in outcome(function)
+
+
+def test_a_network_with_something_after_it_is_not_taken_for_one():
+    assert "do not explain the oracle" in outcome(clipped)
+
+
+@pytest.mark.parametrize("after", [20, 300, 1_000, 1_300])
+def test_one_that_changes_over_time_is_named_first(after):
+    said = outcome(Changing(after))
+    assert "otherwise when it was asked again: it changes over time" in said.partition(".")[0]
+
+
+@pytest.mark.parametrize(("share", "bits"), [(1.0, 30), (1.0, 200), (0.2, 60)])
+def test_noise_beyond_the_promise_is_named(share, bits):
+    assert "noisier than promised" in outcome(Noisy(share, bits))
+
+
+@pytest.mark.parametrize("after", [0, 1, 50, 700])
+def test_one_that_dies_is_named_with_its_words(after):
+    said = outcome(Dying(after))
+    assert "served:ask raised ConnectionError after" in said
+    assert "connection reset by peer" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda points: [[1, 2] for _ in points], "expected 1 outputs a point, not 2"),
+        (lambda points: [[1]], "rows of outputs, not 1"),
+        (lambda points: [[float("nan")] for _ in points], "not a number"),
+        (lambda points: [["many"] for _ in points], "not a number"),
+        (lambda points: None, "expected a list of rows"),
+    ],
+)
+def test_wrong_shapes_and_kinds_are_named(answer, said):
+    assert said in outcome(answer)
+
+
+def test_a_declared_width_that_is_not_the_oracle_s_is_named():
+    def strict(points):
+        if any(len(point) != 5 for point in points):
+            raise ValueError("expected 5 inputs")
+        return honest(points)
+
+    assert "expected 5 inputs" in outcome(strict)
+    with pytest.raises(OracleError, match="expected 2 outputs"):
+        FunctionOracle(honest, 4, 2).query(Batch.from_rows([[1, 2, 3, 4]]))
+
+
+def test_an_honest_oracle_is_asked_again_and_believed():
+    result = extract(FunctionOracle(honest, 4, 1), WIDTHS)
+    assert result.report.complete
+    assert 8 <= result.report.stages["repeated points"]["queries"] <= 40
+
+
+def test_points_of_every_time_are_kept():
+    repeats = Repeats()
+    for number in range(100_000):
+        repeats.note([[number]], 0, [number])
+    numbers = [kept.number for kept in repeats.kept]
+    assert numbers[:8] == list(range(1, 9))
+    assert len(numbers) < 40
+    assert all(b <= 1.5 * a + 1 for a, b in zip(numbers[7:], numbers[8:], strict=False))
+    assert numbers[-1] > 50_000

@@ -1,0 +1,121 @@
+"""Rows completed where walks left them open, and surfaces of deeper layers that pass for rows near by."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.arithmetic import primitive
+from precise.equations.partial_rows import PartialRow
+from precise.network import Layer, Network
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.aim import random_line
+from precise.regions.local_map import Known, Row
+from precise.regions.probe import Point, Probe
+from precise.regions.walk import Surface, Walker
+from precise.signatures.completion import completed
+from precise.signatures.confirm import confirm, predicted
+from precise.signatures.reach import open_row, unseen
+
+
+def walker_below(network: Network, layer: int) -> Walker:
+    """A walker that knows all layers before `layer` (from 0)."""
+    known = Known(network.widths[0], [rows_of(network, number) for number in range(layer)] + [[]])
+    probe = Probe(ExactOracle(network), range(network.widths[0]), [3 * n + 7 for n in range(network.widths[-1])])
+    walker = Walker(probe, known)
+    walker.draw_tests(Random(1))
+    return walker
+
+
+def rows_of(network: Network, number: int) -> list[Row]:
+    """A layer's rows as integers; each has a scale of its own, which the next layer's weights make up for."""
+    layer, scales = network.layers[number], scales_of(network, number - 1)
+    return [row_of(weights, bias, scales) for weights, bias in zip(layer.weights, layer.biases, strict=True)]
+
+
+def row_of(weights: tuple[fmpq, ...], bias: fmpq, scales: list[fmpq]) -> Row:
+    whole = primitive([*(w / s for w, s in zip(weights, scales, strict=True)), bias])
+    return Row.of([int(v.p) for v in whole], len(weights))
+
+
+def scales_of(network: Network, number: int) -> list[fmpq]:
+    """The factors of `rows_of`: the recovered preactivation over the true one."""
+    if number < 0:
+        return [fmpq(1)] * network.widths[0]
+    layer = network.layers[number]
+    found = rows_of(network, number)
+    return [fmpq(row.bias) / bias for row, bias in zip(found, layer.biases, strict=True)]
+
+
+def places(walker: Walker, row: Row, seed: int) -> list[Surface]:
+    """Where the oracle bends as the row predicts, on random lines."""
+    known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
+    generator = np.random.default_rng(seed)
+    found = (s for _ in range(300) for s in predicted(known, random_line(known, generator), generator))
+    return [surface for surface in found if walker.present(surface.plane, surface.point)]
+
+
+def partial_row(row: Row, features: tuple[int, ...], witness: Point) -> PartialRow:
+    """All equations of a row but those for the weights of some features."""
+    values = [*row.plus, row.bias]
+    base = next(c for c in range(len(values)) if c not in features)
+    equations = [
+        tuple(values[base] if n == c else -values[c] if n == base else 0 for n in range(len(values)))
+        for c in range(len(values))
+        if c != base and c not in features
+    ]
+    return PartialRow(tuple(equations), (tuple(int(n == base) for n in range(len(values))),), witness)
+
+
+@pytest.mark.parametrize("features", [(2,), (0, 3)])
+def test_open_coefficients_are_found_where_the_surface_meets_their_neurons(features: tuple[int, ...]) -> None:
+    found = []
+    for seed in range(6):
+        network = random_network([6, 5, 4, 2], seed)
+        walker = walker_below(network, 1)
+        for row in rows_of(network, 1):
+            seen = places(walker, row, seed)
+            states = [tuple(surface.pattern[0][j] for j in features) for surface in seen]
+            unlit = [surface for surface, state in zip(seen, states, strict=True) if not any(state)]
+            if not unlit or any(len(set(column)) < 2 for column in zip(*states, strict=True)):
+                continue  # the surface does not meet these neurons' hyperplanes
+            partial = partial_row(row, features, unlit[0].point)
+            wanted = open_row(partial, 5, 6)
+            assert wanted is not None
+            assert unseen(wanted) == sorted(features)
+            found.append(completed(walker, partial, False, False, Random(seed)).row)
+            assert found[-1] in (row, row.negated(), None)
+    assert len(found) >= 10
+    assert found.count(None) <= len(found) // 4
+
+
+def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
+    """Layer 2 is mostly active, so that layer 3 is often, but not everywhere, a row over layer 1."""
+    told, passed = [], []
+    for seed in range(12):
+        network = random_network([4, 4, 3, 3, 1], seed)
+        second, third = network.layers[1], network.layers[2]
+        biases = tuple(abs(bias) + 4 for bias in second.biases)
+        network = Network((network.layers[0], Layer(second.weights, biases), *network.layers[2:]))
+        walker = walker_below(network, 1)
+        for weights, bias in zip(third.weights, third.biases, strict=True):
+            through = zip(weights, second.weights, biases, strict=True)
+            columns = [[w * v for v in (*row, b)] for w, row, b in through]
+            *collapsed, constant = [sum(column, bias * 0) for column in zip(*columns, strict=True)]
+            impostor = row_of(tuple(collapsed), constant + bias, scales_of(network, 0))
+            seen = places(walker, impostor, seed)
+            if seen:
+                told.append(confirm(walker, impostor, seen[0].point, 64, True, np.random.default_rng(seed)))
+        for row in rows_of(network, 1):
+            seen = places(walker, row, seed)
+            if seen:
+                passed.append(confirm(walker, row, seen[0].point, 64, True, np.random.default_rng(seed)))
+    assert len(passed) >= 10
+    assert not any(confirmation.deeper for confirmation in passed)
+    missed = [c for c in told if c.absent and not c.deeper and c.present > len(c.absent)]
+    assert sum(confirmation.deeper for confirmation in told) >= 10
+    assert len(missed) <= 1  # where both surfaces end at dead neurons, the way there tells nothing
