@@ -3,7 +3,7 @@
     python benchmarks/kills.py --kills 50 --jobs 1
 
 Every trial starts a new checkpoint, kills the process and its workers with SIGKILL at a moment drawn from the time that
-the unbroken run took, and resumes. The recovered network and the report must be the same, but for what a clock measured.
+the unbroken run took, and resumes. The network must be the same, and so must the report but for what a clock measured.
 """
 
 from __future__ import annotations
