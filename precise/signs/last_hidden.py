@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from flint import arb
 
-from precise.rounding.balls import Ball, Vector, middle, solve_consistent, surely_not_zero
+from precise.rounding.balls import Ball, Vector, dot, solve_consistent, surely_not_zero
 from precise.rounding.regions import Region
+from precise.rounding.view import GridPoint
+from precise.signs.places import triple
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 EQUATIONS = 4  # an unknown
+PLACES = 12  # critical points that are tried for one neuron's jump
 
 
 def last_hidden(question: SignQuestion) -> list[SignDecision]:
@@ -47,23 +51,50 @@ def _read(sign: Ball) -> SignDecision:
 
 
 def _jumps(question: SignQuestion) -> Vector | None:
-    """v_j of every neuron: the factor between the output's jump and the neuron's local map, where only it changes."""
-    found: dict[int, Ball] = {}
-    known, view = question.known, question.view
-    places = [(region, view.balls(region.centre)) for region in question.regions]
-    patterns = [known.pattern(place) for _, place in places]
-    for (a, place), (b, _), pa, pb in zip(places, places[1:], patterns, patterns[1:]):
-        changed = [j for j, (s, t) in enumerate(zip(pa[-1], pb[-1], strict=True)) if s * t < 0]
-        if pa[:-1] != pb[:-1] or len(changed) != 1 or 0 in pa[-1] or 0 in pb[-1] or changed[0] in found:
-            continue
-        j = changed[0]
-        local = known.local(place)
-        if local is None:
-            continue
-        c = max(range(view.width), key=lambda c: abs(middle(local.rows[j][c])))
-        if surely_not_zero(local.rows[j][c]):
-            found[j] = (b.gradient[c] - a.gradient[c]) / local.rows[j][c] * pb[-1][j]
-    return [found[j] for j in range(len(known.layers[-1]))] if len(found) == len(known.layers[-1]) else None
+    """v_j of every neuron, from the second difference at one of its critical points.
+
+    If only neuron j changes its state between x - d and x + d, then on either active side
+    f(x - d) - 2 f(x) + f(x + d) = v_j (|M_j d| - |z_j(x)|).
+    """
+    generator = np.random.default_rng(question.random.getrandbits(63))
+    points: list[GridPoint] = []
+    widths: Vector = []
+    for j in range(len(question.known.layers[-1])):
+        found = _crossed(question, j, generator)
+        if found is None:
+            return None
+        points += found[0]
+        widths.append(found[1])
+    answers = question.view.ask(points)
+    second = [answers[i] - 2 * answers[i + 1] + answers[i + 2] for i in range(0, len(answers), 3)]
+    return [difference / width for difference, width in zip(second, widths, strict=True)]
+
+
+def _crossed(
+    question: SignQuestion, neuron: int, generator: np.random.Generator
+) -> tuple[list[GridPoint], Ball] | None:
+    """(x - d, x, x + d) and |M_j d| - |z_j(x)|, where that is proved to be the only change."""
+    for _ in range(PLACES):
+        place = triple(question, neuron, generator)
+        width = _width(question, place, neuron) if place is not None else None
+        if place is not None and width is not None:
+            return list(place), width
+    return None
+
+
+def _width(question: SignQuestion, points: Sequence[GridPoint], neuron: int) -> Ball | None:
+    """|M_j d| - |z_j(x)|, if it is proved that nothing known but the neuron changes its state, and that it does."""
+    places = [question.view.balls(point) for point in points]
+    maps = [question.known.local(place) for place in places]
+    patterns = [question.known.pattern(place) for place in (places[0], places[2])]
+    changed = [j for j, (a, b) in enumerate(zip(patterns[0][-1], patterns[1][-1], strict=True)) if a * b <= 0]
+    if maps[1] is None or changed != [neuron] or patterns[0][:-1] != patterns[1][:-1]:
+        return None
+    if any(m is None for m in maps) or any(0 in sides for sides in patterns[0]):
+        return None
+    step = [b - a for a, b in zip(places[1], places[2], strict=True)]
+    width = abs(dot(maps[1].rows[neuron], step)) - abs(maps[1].values[neuron])
+    return width if width > 0 else None
 
 
 def both_sides(question: SignQuestion) -> list[SignDecision]:

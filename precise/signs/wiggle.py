@@ -1,10 +1,9 @@
 """Neuron wiggle [CCHRSS24, section 4.4]: which side of a critical point moves the output more.
 
 At a critical point of neuron j, move along +d and -d, with d chosen so that the layer's preactivations change by as
-little as possible except that of j: d is column j of the pseudo-inverse of the local map. On the active side the
-neuron's output changes as well, on the other only the rest; |f(x + d) - f(x)| and |f(x - d) - f(x)| are compared.
-Where the map has full rank the rest does not move at all. Otherwise the larger side may be the wrong one, and points
-vote.
+little as possible except that of j: see `places`. On the active side the neuron's output changes as well, on the other
+only the rest; |f(x + d) - f(x)| and |f(x - d) - f(x)| are compared. Where the map has full rank the rest does not move
+at all. Otherwise the larger side may be the wrong one, and points vote.
 
 A vote counts only if the balls of both changes do not overlap. Its weight is [FMSH24]'s confidence, | |R| - |L| | /
 max(|R|, |L|). Neurons whose first EASY_POINTS votes are unanimous and confident are *easy*; hard ones get MOST_POINTS,
@@ -18,15 +17,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from precise.rounding.balls import Ball, Floats, middle
+from precise.rounding.balls import Ball, middle
 from precise.rounding.view import GridPoint
+from precise.signs.places import triple
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 EASY_POINTS = 5
 MOST_POINTS = 15  # [FMSH24]: s = 15
 EASY_CONFIDENCE = 0.5
-STARTS, STEPS = 6, 12  # random starts for one critical point; Newton steps
-ROOM = 0.5  # of the way to the next known border is walked
 
 
 @dataclass
@@ -74,7 +72,7 @@ def _poll(question: SignQuestion, found: list[Ballot], neurons: Sequence[int], p
     places: list[tuple[int, GridPoint, GridPoint, GridPoint]] = []
     for j in neurons:
         for _ in range(points):
-            place = _place(question, j, generator)
+            place = triple(question, j, generator)
             if place is not None:
                 places.append((j, *place))
     answers = question.view.ask([point for _, *triple in places for point in triple])
@@ -91,51 +89,3 @@ def _vote(left: Ball, right: Ball) -> float | None:
         return None
     largest = max(middle(left), middle(right))
     return (middle(right) - middle(left)) / largest
-
-
-def _place(
-    question: SignQuestion, neuron: int, generator: np.random.Generator
-) -> tuple[GridPoint, GridPoint, GridPoint] | None:
-    """(x - d, x, x + d) for a random critical point x of a neuron."""
-    for _ in range(STARTS):
-        start = generator.standard_normal(question.view.width) * 2.0 ** generator.integers(0, 4)
-        point = _critical(question, start, neuron)
-        if point is None:
-            continue
-        maps = question.known.float_local(point)
-        direction: Floats = np.asarray(np.linalg.pinv(maps[-1][0])[:, neuron], dtype=np.float64)
-        if not maps[-1][0][neuron] @ direction > 0:
-            continue
-        length = ROOM * _room(maps, direction, neuron)
-        at, moved = question.view.nearest(point), question.view.nearest(direction * length)
-        if any(moved):
-            return [a - m for a, m in zip(at, moved)], at, [a + m for a, m in zip(at, moved)]
-    return None
-
-
-def _critical(question: SignQuestion, start: Floats, neuron: int) -> Floats | None:
-    point = start
-    for _ in range(STEPS):
-        rows, values = question.known.float_local(point)[-1]
-        row, value = rows[neuron], float(values[neuron])
-        steep = float(row @ row)
-        if steep == 0 or np.abs(point).max() > 2**8:
-            return None
-        if abs(value) <= 2.0**-40 * max(1.0, float(np.abs(row) @ np.abs(point))):
-            return point
-        point = point - row * (value / steep)
-    return None
-
-
-def _room(maps: Sequence[tuple[Floats, Floats]], direction: Floats, neuron: int) -> float:
-    """How far along +-direction no other known neuron changes its state; at most the direction's length times 8."""
-    shortest = 8.0
-    for number, (rows, values) in enumerate(maps):
-        speed = np.abs(rows @ direction)
-        gap = np.abs(values)
-        if number == len(maps) - 1:
-            speed[neuron] = 0.0
-        moving = speed > 1e-9
-        if moving.any():
-            shortest = min(shortest, float((gap[moving] / speed[moving]).min()))
-    return shortest
