@@ -7,7 +7,7 @@ slice -> [critical points -> signatures of layer k -> signs of layer k-1] for ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
@@ -97,6 +97,8 @@ def extract(
         run.report.outcome = f"Incomplete: {stop}."
     except KeyboardInterrupt:
         run.report.outcome, run.report.interrupted = "Incomplete: interrupted.", True
+    if run.contradicted():
+        network = None
     run.report.queries = oracle.queries
     run.report.seconds = perf_counter() - start
     run.report.longest_query_bits = run.probe.longest_bits
@@ -154,6 +156,18 @@ class _Run:
         network = self.whole(outputs)
         self.compare(network)
         return network
+
+    def contradicted(self) -> bool:
+        """Whether the oracle answers what it was asked before in another way; then the outcome says so first."""
+        if self.report.interrupted:
+            return False
+        said = ""
+        with suppress(BudgetExceeded, OracleError, PrecisionError), self.stage("repeated points"):
+            said = self.probe.contradiction()
+        if said:
+            before = "" if self.report.complete else f" {self.report.outcome}"
+            self.report.complete, self.report.outcome = False, f"Incomplete: {said}.{before}"
+        return bool(said)
 
     def layers_of_unknown_width(self, follow: Follow) -> None:
         """Layer after layer until fresh lines have no critical point that the known neurons do not explain."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,14 @@ def read_certificate(path: str | Path) -> Certificate:
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as file:
             data = file.read(LARGEST_FILE + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, MemoryError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: expected a certificate that can be read: {reason}") from error
     if len(data) > LARGEST_FILE:
         raise InputError(f"{path}: expected a certificate of at most {LARGEST_FILE} bytes")
     try:
         certificate = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"{path}: expected a certificate in JSON: {error!s:.80}") from error
     if not isinstance(certificate, dict):
         raise InputError(f"{path}: expected a certificate, a JSON object")

@@ -16,6 +16,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from precise.arithmetic import Batch, SliceBatch
 from precise.errors import PrecisionError
 from precise.oracle import Oracle
+from precise.regions.repeats import Repeats
 
 FRACTION_BITS = 128  # points are integers over 2^128: far finer than any feature of a linear region that is searched
 GUARD_BITS = 40  # zero bits between two packed slopes: a wrong reading passes by chance once in 2^40
@@ -53,6 +54,7 @@ class Probe:
         self.coordinates = tuple(coordinates)
         self.width = len(coordinates)
         self.longest_bits = 0  # longest number asked so far
+        self._repeats = Repeats()
         self.choice = tuple(combination)
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
         self._denominator = fmpz(1)
@@ -227,7 +229,18 @@ class Probe:
         scalars = [fmpq(value, answers.denominator) for value in combined.entries()]
         if self.oracle.precision is not None:
             self._refuse_rounded(scalars, self.oracle.precision)
+        self._repeats.note(rows, bits, scalars)
         return scalars
+
+    def contradiction(self) -> str:
+        """Ask some points of every time of the run again; a clause if an answer is another one, else empty."""
+        for kept in list(self._repeats.kept):
+            if self._scalars([kept.row], kept.bits) != [kept.answer]:
+                return (
+                    f"the oracle answered point {kept.number:,} otherwise when it was asked again: it changes over "
+                    "time, or is noisier than promised"
+                )
+        return ""
 
     @staticmethod
     def _refuse_rounded(answers: Sequence[fmpq], precision: int) -> None:

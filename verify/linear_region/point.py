@@ -77,7 +77,7 @@ def _from_npy(path: Path) -> list[object]:
 
 
 def _from_npz(path: Path) -> list[object]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # closed, whatever is in it
         if not isinstance(archive, np.lib.npyio.NpzFile) or len(archive.files) != 1:
             names = ", ".join(getattr(archive, "files", [])[:8]) or "none"
             raise InputError(f"expected one array, the point, not {names}")

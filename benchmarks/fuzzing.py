@@ -1,0 +1,102 @@
+"""Every loader against damaged files: `python benchmarks/fuzzing.py -n 10000`; exit status 1 if there is a finding.
+
+Runs under a limit of memory, and with an alarm for each file. With --atheris SECONDS a coverage-guided fuzzer (which is
+no dependency: `pip install atheris`) mutates instead, one loader after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+from benchmarks.damage import Loader, damaged, finding, loaders, temporary
+
+MEMORY = 4 << 30  # bytes of address space that a loader may use, the interpreter and libraries included
+SECONDS = 10  # for one file
+
+
+class Hang(BaseException):
+    """A loader took longer than SECONDS; no except clause of a loader catches it."""
+
+
+def _alarm(*_: object) -> None:
+    raise Hang(f"more than {SECONDS} s")
+
+
+def campaign(name: str, loader: Loader, path: Path, count: int, seed: int) -> list[str]:
+    """What `count` damaged files made the loader do that it must not."""
+    found = []
+    for number in range(count):
+        data = damaged(loader.whole, Random(f"{name} {seed} {number}"))
+        signal.alarm(SECONDS)
+        said = finding(loader, path, data)
+        signal.alarm(0)
+        if said:
+            found.append(f"{name}, seed {seed}, file {number}: {said}")
+    return found
+
+
+def guided(name: str, seconds: int) -> int:
+    """Run atheris in a process of its own, whose status is not 0 if there is a finding."""
+    return subprocess.run(
+        [sys.executable, __file__, "--only", name, "--guided", f"-max_total_time={seconds}", "-rss_limit_mb=4096"]
+    ).returncode
+
+
+def _guided(name: str, loader: Loader, path: Path, options: list[str]) -> None:
+    import atheris
+
+    atheris.instrument_all()
+
+    def one(data: bytes) -> None:
+        said = finding(loader, path, data)
+        if said:
+            raise RuntimeError(said)
+
+    corpus = path.with_name("corpus")
+    corpus.mkdir()
+    (corpus / "whole").write_bytes(loader.whole)
+    atheris.Setup([name, *options, "-max_len=65536", f"-timeout={SECONDS}", str(corpus)], one)
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-n", type=int, default=10_000, help="files a loader")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one loader, such as network.onnx")
+    parser.add_argument("--atheris", type=int, metavar="SECONDS", help="coverage-guided, so long for each loader")
+    parser.add_argument("--guided", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    with temporary() as folder:
+        every = loaders(Path(folder))
+        chosen = {name: loader for name, loader in every.items() if asked.only in (None, name)}
+        if asked.guided is not None:
+            ((name, loader),) = chosen.items()
+            _guided(name, loader, Path(folder) / f"fuzz{loader.suffix}", asked.guided)
+        if asked.atheris is not None:
+            return max(int(guided(name, asked.atheris) != 0) for name in chosen)
+        signal.signal(signal.SIGALRM, _alarm)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        findings = []
+        for name, loader in chosen.items():
+            started = time.perf_counter()
+            said = campaign(name, loader, Path(folder) / f"fuzz{loader.suffix}", asked.n, asked.seed)
+            print(
+                f"{name:<22}{asked.n:>8,} files{len(said):>6} findings{time.perf_counter() - started:>8.1f} s",
+                flush=True,
+            )
+            findings += said
+    print("\n".join(findings[:50]))
+    return int(bool(findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
