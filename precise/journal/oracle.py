@@ -1,7 +1,11 @@
-"""An oracle that is asked nothing twice: answers in the journal are taken from there, and counted as if asked."""
+"""An oracle whose answers are kept: a resumed run, which asks the same again, gets them from the journal.
+
+What one run asks several times is asked several times, so that an oracle that changes its mind is still found out.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -28,6 +32,7 @@ class JournaledOracle:
         self.precision = inner.precision
         self.budget = inner.budget
         self._task: bytes | None = None
+        self._asked: Counter[bytes] = Counter()  # how often, within the task
 
     @property
     def queries(self) -> int:
@@ -40,7 +45,7 @@ class JournaledOracle:
 
     def query(self, points: Batch) -> Batch:
         """See `Oracle.query`."""
-        key = content_hash(points)
+        key = self._key(points)
         kept = self.journal.answer(key)
         if kept is None:
             answers = self.inner.query(points)
@@ -60,11 +65,18 @@ class JournaledOracle:
     @contextmanager
     def within(self, task: bytes) -> Iterator[None]:
         """Answers belong to this task."""
-        self._task = task
+        outside = self._task, self._asked
+        self._task, self._asked = task, Counter()
         try:
             yield
         finally:
-            self._task = None
+            self._task, self._asked = outside
+
+    def _key(self, points: Batch) -> bytes:
+        content = content_hash(points)
+        self._asked[content] += 1
+        place = content + (self._task or b"") + str(self._asked[content]).encode()
+        return blake2b(place, digest_size=KEY_BYTES).digest()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _alone, (self.inner,)

@@ -115,13 +115,15 @@ class Probe:
 
     def slopes_outside(self, point: Point, inputs: Sequence[int]) -> list[fmpq]:
         """The slopes along inputs that do not belong to the slice, at a point of the slice."""
-        wider = Probe(self.oracle, [*self.coordinates, *inputs], self.choice)
-        wider.adopt(self.calibration)
-        axes = [[(self.width + j, 1)] for j in range(len(inputs))]
-        piece = wider._pieces([[*point, *[0] * len(inputs)]], axes)[0]
-        self.adopt(wider.calibration)
-        self.longest_bits = max(self.longest_bits, wider.longest_bits)
-        return list(piece.slopes)
+        slopes: list[fmpq] = []
+        for start, stop in self._groups(len(inputs), 1):  # numbers are long, so a query holds no inputs but its own
+            wider = Probe(self.oracle, [*self.coordinates, *inputs[start:stop]], self.choice)
+            wider.adopt(self.calibration)
+            axes = [[(self.width + j, 1)] for j in range(stop - start)]
+            slopes += wider._pieces([[*point, *[0] * (stop - start)]], axes)[0].slopes
+            self.adopt(wider.calibration)
+            self.longest_bits = max(self.longest_bits, wider.longest_bits)
+        return slopes
 
     # -- reading packed answers ------------------------------------------------------------------------------------
 

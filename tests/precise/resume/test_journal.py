@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from flint import fmpq
 
 from precise.arithmetic import Batch
 from precise.errors import BudgetExceeded, InputError
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle, content_hash
-from precise.oracle import ExactOracle
+from precise.oracle import ExactOracle, FunctionOracle
 from precise.random_networks import random_network
 
 IDENTITY = {"version": "1", "model": "abc", "seed": "0"}
@@ -115,10 +116,25 @@ def test_kept_answers_use_up_the_budget_too(journal: Journal) -> None:
         JournaledOracle(ExactOracle(network, budget=1), journal).query(POINTS)
 
 
-def test_an_answer_of_another_shape_is_refused(journal: Journal) -> None:
-    journal.keep_answer(content_hash(POINTS), b"1,2", None)
+def test_an_answer_of_another_shape_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Journal, "answer", lambda self, key: b"1,2")
     with pytest.raises(InputError, match="damaged"):
         JournaledOracle(ExactOracle(random_network("3-2-2", seed=1)), journal).query(POINTS)
+
+
+def test_what_a_run_asks_twice_is_asked_twice_and_both_answers_are_kept(journal: Journal) -> None:
+    replies = iter([[[1]], [[2]], [[3]]])
+    changing = FunctionOracle(lambda points: next(replies), 3, 1)
+    point = Batch.from_rows([[1, 2, 3]])
+
+    def ask_thrice(oracle: JournaledOracle) -> list[list[list[fmpq]]]:
+        answers = [oracle.query(point).rows(), oracle.query(point).rows()]
+        with oracle.within(b"task"):
+            return [*answers, oracle.query(point).rows()]
+
+    first = ask_thrice(JournaledOracle(changing, journal))
+    assert first == [[[1]], [[2]], [[3]]]
+    assert ask_thrice(JournaledOracle(changing, Journal.resume(journal.path, IDENTITY))) == first
 
 
 def test_on_another_machine_the_oracle_comes_without_its_journal(journal: Journal) -> None:
