@@ -7,9 +7,11 @@ Floating point searches here. A verdict `different` rests on the exact replay of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 from flint import fmpq
@@ -28,7 +30,7 @@ from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
 from verify.differential.problem import Problem, float_target, to_near
 from verify.errors import InputError
-from verify.properties.claim import Claim, Within, replay, short, within
+from verify.properties.claim import Claim, SameTop1, Within, replay, short, within
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
@@ -36,6 +38,8 @@ MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of it
 FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
 POLISH = 8  # of so many points that the search meets, one is a start for the attack
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
+FIRST_ATTACK, BORDERS, ATTACK = 0.1, 0.2, 0.35  # shares of the time after which these give way to what follows
+LINEAR_PROGRAM = 20.0  # seconds for one at most
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
 
@@ -155,22 +159,20 @@ class _Task:
         self.begun = time.monotonic()
         self.pairs = pair_neurons(first, second)
         self.joint = joint(first, second, self.pairs)
-        self.layers = tuple(bounds.as_floats(self.joint))
-        self.lower = np.array([to_near(v) for v in domain.lower])
-        self.upper = np.array([to_near(v) for v in domain.upper])
-        self.facets = _facets(domain)
+        with _in_floats("weights and a domain"):
+            self.layers = tuple(bounds.as_floats(self.joint))
+            self.lower = np.array([to_near(v) for v in domain.lower])
+            self.upper = np.array([to_near(v) for v in domain.upper])
+            self.facets = _facets(domain)
         self.inner = [(a + b) / 2 for a, b in zip(domain.lower, domain.upper)] if not domain.halfspaces else None
 
     def problem(self, claim: Claim) -> Problem:
         wanted = targets(claim.to_json(), self.first.output_width)
         exact = isinstance(claim, Within) and not any(claim.epsilon)
-        return Problem(
-            self.layers,
-            tuple(float_target(t.row, t.sides, t.threshold) for t in wanted),
-            self.facets,
-            self.upper - self.lower,
-            exact,
-        )
+        with _in_floats("numbers in the claim"):
+            rows = tuple(float_target(t.row, t.sides, t.threshold) for t in wanted)
+        seconds = min(LINEAR_PROGRAM, self.effort.seconds / 10)
+        return Problem(self.layers, rows, self.facets, self.upper - self.lower, exact, seconds)
 
     def decide(self, claim: Claim) -> Decision:
         problem = self.problem(claim)
@@ -178,6 +180,8 @@ class _Task:
         root = bounds.whole(self.layers, self.lower, self.upper)
         try:
             self.attack(problem, goal, FIRST_STARTS)
+            if isinstance(claim, SameTop1):
+                self.attack_borders(problem, goal)
         except Stop:
             return self.different(claim, goal.witness)
         found = self.search(problem, root, goal)
@@ -223,8 +227,27 @@ class _Task:
 
     def attack(self, problem: Problem, goal: _Refuter | _Climber, count: int) -> None:
         points = attack.starts(self.lower, self.upper, count, self.effort.seed)
+        share = FIRST_ATTACK if count == FIRST_STARTS else ATTACK
         for number, target in enumerate(problem.targets):
+            if number > 0 and self.used() > share:
+                return
             goal.offer(self.climbed(problem, target.row, points)[:4], number)
+
+    def attack_borders(self, problem: Problem, goal: _Refuter) -> None:
+        """Points between the two networks' decision borders, however close these are."""
+        points = attack.starts(self.lower, self.upper, FIRST_STARTS, self.effort.seed)
+        count = self.first.output_width
+        rows = count * np.eye(count, 2 * count)
+        rows[:, :count] -= 1.0  # one output against the mean of all
+        ends = [next(attack.exact_points(self.domain, self.climbed(problem, r, points)[0], None)) for r in rows]
+        for one, other in combinations(ends, 2):
+            if self.used() > BORDERS:
+                return
+            point = attack.between_classes(self.first, self.second, one, other)
+            if point is not None:
+                goal.witness = replay(goal.claim, self.domain, self.first, self.second, point)
+                if goal.witness is not None:
+                    raise Stop
 
     def climbed(self, problem: Problem, row: Array, points: Array) -> Array:
         facets = np.column_stack([self.facets.normals, self.facets.bounds]) if len(self.facets.bounds) else None
@@ -239,10 +262,10 @@ class _Task:
 
     def different(self, claim: Claim, witness: Witness | None) -> Decision:
         assert witness is not None
-        floats = attack.nearest_floats(witness.point)
-        again = replay(claim, self.domain, self.first, self.second, floats)
+        around = attack.float_points(self.domain, witness.point)
+        again = next((p for p in around if replay(claim, self.domain, self.first, self.second, p)), None)
         details: dict[str, object] = {
-            "float64_point": [float(to_near(v)) for v in floats] if again is not None else None,
+            "float64_point": None if again is None else [to_near(v) for v in again],
             "seconds": round(time.monotonic() - self.begun, 3),
         }
         gap = max(abs(b - a) for a, b in zip(witness.first, witness.second))
@@ -325,8 +348,20 @@ class _Task:
     def end(self) -> float:
         return self.begun + self.effort.seconds
 
+    def used(self) -> float:
+        """The share of the time that is over."""
+        return (time.monotonic() - self.begun) / max(self.effort.seconds, 1e-9)
+
     def left(self) -> float:
         return self.end() - time.monotonic()
+
+
+@contextmanager
+def _in_floats(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OverflowError as error:
+        raise InputError(f"expected {what} below 1e308 in size: the search is in float64") from error
 
 
 def _copied(certificate: Certificate) -> Certificate:

@@ -7,7 +7,6 @@ as their own numbers, so that a difference of 1e-30 has a gradient as good as on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 import numpy as np
 from flint import fmpq
@@ -18,6 +17,7 @@ from verify.differential.bounds import Array, FloatLayer
 from verify.properties.domain import Domain
 
 STEPS = tuple(0.3 * 0.5**n for n in range(24))  # of the domain's width, down to 2e-8 of it
+NEIGHBOURS = 16  # float64 points that are tried beside the nearest one
 PUSHES = (0.0, 1e-9, 1e-7, 1e-5)  # of the way to the centre: off the border of a linear region
 
 
@@ -116,10 +116,33 @@ def exact_points(domain: Domain, point: Array, centre: Sequence[fmpq] | None) ->
         yield inside if push == 0 else [v + share * (c - v) for v, c in zip(inside, centre or inside)]
 
 
-def nearest_floats(point: Sequence[fmpq]) -> Row:
-    """The point with every coordinate rounded to the nearest float64."""
-    rounded = [Fraction(int(v.p), int(v.q)) for v in point]
-    return [fmpq(*float(v).as_integer_ratio()) for v in rounded]
+def float_points(domain: Domain, point: Sequence[fmpq]) -> Iterator[Row]:
+    """Float64 points around an exact one: the nearest, the nearest in the box, and random neighbours in the box."""
+    nearest = [_float64(v) for v in point]
+    yield _exactly(nearest)
+    inside = [_moved_in(v, a, b) for v, a, b in zip(nearest, domain.lower, domain.upper)]
+    yield _exactly(inside)
+    generator = np.random.default_rng(0)
+    for _ in range(NEIGHBOURS):
+        aims = generator.choice([-np.inf, 0.0, np.inf], len(inside))
+        steps = [v if aim == 0 else float(np.nextafter(v, aim)) for v, aim in zip(inside, aims)]
+        yield _exactly([_moved_in(v, a, b) for v, a, b in zip(steps, domain.lower, domain.upper)])
+
+
+def _float64(value: fmpq) -> float:
+    return int(value.p) / int(value.q)
+
+
+def _moved_in(value: float, lower: fmpq, upper: fmpq) -> float:
+    """The value, or a float64 next to the bound that it breaks; a box may be too thin to hold one."""
+    exact = fmpq(*map(int, value.as_integer_ratio()))
+    if exact < lower:
+        return float(np.nextafter(value, np.inf))
+    return float(np.nextafter(value, -np.inf)) if exact > upper else value
+
+
+def _exactly(values: Sequence[float]) -> Row:
+    return [fmpq(*map(int, v.as_integer_ratio())) for v in values]
 
 
 def between_classes(first: Network, second: Network, one: Row, other: Row) -> Row | None:

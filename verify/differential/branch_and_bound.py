@@ -7,6 +7,7 @@ stops: closed, out of time, or interrupted.
 from __future__ import annotations
 
 import heapq
+import math
 import multiprocessing
 import signal
 import time
@@ -69,7 +70,7 @@ def search(
     """
     run = _Run(problem, goal)
     try:
-        run.begin(root)
+        run.begin(root, deadline)
         if run.unfinished():
             attack()
         if run.unfinished():
@@ -104,8 +105,11 @@ class _Run:
         self.interrupted = False
         self.looker: Looker
 
-    def begin(self, root: Part) -> None:
-        """Look at the whole domain: by intervals, and if that is not enough with every neuron tightened."""
+    def begin(self, root: Part, deadline: float) -> None:
+        """Look at the whole domain: by intervals, and if that is not enough with every neuron tightened.
+
+        Once the deadline is over, targets get the rule's bound and no linear program.
+        """
         targets = range(len(self.problem.targets))
         last = len(self.problem.layers)
         quick = [by_rule_alone(self.problem, root, t, self.goal.limit(t)) for t in targets]
@@ -113,7 +117,8 @@ class _Run:
             root, self.tighten = tightened_from(self.problem, root, 1)
         self.looker = Looker(self.problem, root)
         for t in targets:
-            step = self.looker.look(root, t, last, self.goal.limit(t))
+            late = time.monotonic() > deadline
+            step = self.looker.look(root, t, last, math.inf if late else self.goal.limit(t))
             self.trees[t][0] = step.node
             self.keep(t, step, 0)
             self.offer(t, step)

@@ -1,5 +1,8 @@
 """Verdicts on domains against exact brute force; every witness replays and every certificate checks."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -9,10 +12,12 @@ from hypothesis import strategies as st
 from fixtures import mutants
 from precise import InputError
 from precise.arithmetic import rational, to_fraction
+from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, perturbed, related
 from tests.verify.equivalence.polygons import clipped, largest_differences, rectangle, top1_differs
 from verify.checker import check
+from verify.differential import attack
 from verify.equivalence import Effort, decide, maximum
 from verify.properties.claim import Within, same_top1, within
 from verify.properties.domain import Domain, ball, box
@@ -155,3 +160,42 @@ def test_networks_of_other_shapes_are_refused():
         decide(first, second, box(0, 1, 2), within(0, 1))
     with pytest.raises(InputError, match="domain of 2 inputs, not 3"):
         decide(first, first, box(0, 1, 3), within(0, 1))
+
+
+@pytest.mark.parametrize("power", [6, 20, 40])
+def test_decision_borders_that_lie_closer_than_floats_are_told_apart(power):
+    first = random_network("5-8-3", seed=3)
+    second = perturbed(first, fmpq(1, 10**power), np.random.default_rng(1))
+    claim, domain = same_top1(3), box(-3, 3, 5)
+    decision = decide(first, second, domain, claim, EFFORT)
+    assert decision.verdict.outcome is Outcome.DIFFERENT
+    assert_evidence(decision, claim, domain, first, second)
+
+
+def test_a_float64_point_is_one_of_the_domain_that_witnesses():
+    first = integer_network((2, 3, 1), np.random.default_rng(2))
+    second = mutants.shift_bias(first, 2, 1, "1/8")
+    for low, high, there in (("1/3", "2/3", True), ("1/3", "1/3", False), ("1/10", "1/10", False)):
+        verdict = decide(first, second, box(low, high, 2), within("1/9", 1), EFFORT).verdict
+        assert verdict.outcome is Outcome.DIFFERENT
+        point = verdict.details["float64_point"]
+        assert (point is not None) == there
+        assert point is None or box(low, high, 2).contains([rational(v) for v in point])
+
+
+def test_nearest_floats_outside_the_domain_are_moved_into_it():
+    thin = Domain((rational(0.1) + fmpq(1, 10**30),), (fmpq(1),))
+    points = list(attack.float_points(thin, thin.lower))
+    assert not thin.contains(points[0])
+    assert thin.contains(points[1])
+    assert to_fraction(points[1][0]) == Fraction(math.nextafter(0.1, 1))
+
+
+@pytest.mark.parametrize("place", ["weights", "domain", "epsilon"])
+def test_numbers_out_of_reach_of_floats_are_refused_in_words(place):
+    huge = fmpq(10) ** 400
+    first = integer_network((2, 3, 1), np.random.default_rng(2))
+    second = mutants.shift_bias(first, 2, 1, huge if place == "weights" else 1)
+    domain = box(0, huge if place == "domain" else 1, 2)
+    with pytest.raises(InputError, match="below 1e308 in size"):
+        decide(first, second, domain, within(huge if place == "epsilon" else 0, 1))
