@@ -7,7 +7,7 @@ DEMO ?= fixtures/mnist_784_16x2_1.npz
 RECOVERED := $(BUILD)/recovered.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint format bench results clean
+.PHONY: help setup demo test test-lowest lint format bench results docs package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(BIN)/python:
 
 $(STAMP): setup.cfg pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) (a minute the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint,plots]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint,plots,docs]'
 	@touch $@
 
 setup: $(STAMP) ## the virtual environment with the package and its extras
@@ -66,6 +66,9 @@ results: $(STAMP) ## docs/results.md: whole extractions, several seeds each (hou
 	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --resume
 	$(BIN)/python benchmarks/extraction.py --table $(BUILD)/extraction.json -o docs/results.md --readme README.md
 
+docs: $(STAMP) ## the site, in docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
 package: $(STAMP) ## wheel and sdist in dist/, built and checked
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
 	rm -rf dist
@@ -73,4 +76,4 @@ package: $(STAMP) ## wheel and sdist in dist/, built and checked
 	$(BIN)/python -m twine check --strict dist/*
 
 clean: ## remove what was built, the virtual environment too
-	rm -rf $(BUILD) dist *.egg-info $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(BUILD) dist docs/_build *.egg-info $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
