@@ -36,7 +36,7 @@ demo: $(STAMP) ## extract a bundled trained network from queries alone, and prov
 	$(BIN)/verify equal $(DEMO) $(RECOVERED)
 
 test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-lowest: ## all tests with the oldest versions that setup.cfg allows
 	$(MAKE) VENV=$(BUILD)/lowest $(BUILD)/lowest/.lowest

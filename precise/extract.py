@@ -165,7 +165,8 @@ class _Run:
         with suppress(BudgetExceeded, OracleError, PrecisionError), self.stage("repeated points"):
             said = self.probe.contradiction()
         if said:
-            before = "" if self.report.complete else f" {self.report.outcome}"
+            known = self.report.complete or said in self.report.outcome
+            before = "" if known else f" {self.report.outcome}"
             self.report.complete, self.report.outcome = False, f"Incomplete: {said}.{before}"
         return bool(said)
 

@@ -18,6 +18,7 @@ from flint import fmpq
 
 from precise.arithmetic import primitive
 from precise.equations.partial_rows import Equations, PartialRow, PartialRows
+from precise.errors import OracleError
 from precise.layers.surprise import Surprises
 from precise.regions.aim import random_line
 from precise.regions.critical_points import CriticalPoint, Line, critical_points
@@ -34,6 +35,7 @@ CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
+FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 1024  # looked at before another line is tried
 
@@ -159,6 +161,7 @@ class LayerSearch:
         self._progress = progress
         self._version = 0
         self._since = 0
+        self._doubt = FIRST_DOUBT
         self.result = LayerResult()
         self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)), lacking)
         known.layers.append(self.result.rows)
@@ -192,6 +195,14 @@ class LayerSearch:
                 batch, waiting = waiting[:ROUND], waiting[ROUND:]
                 if self._round(batch):
                     waiting = self._unknown(waiting)
+                self._doubted()
+
+    def _doubted(self) -> None:
+        """Ask points of the whole run again when candidates lead to no row: the oracle may be what does not fit."""
+        if self._since >= self._doubt:
+            self._doubt *= 2
+            if said := self._probe.contradiction():
+                raise OracleError(said)
 
     def _recheck(self) -> bool:
         """Ask every row for fresh predicted points once more, now that the layer stands; true if one was dropped."""

@@ -55,6 +55,7 @@ class Probe:
         self.width = len(coordinates)
         self.longest_bits = 0  # longest number asked so far
         self._repeats = Repeats()
+        self._contradiction = ""  # what was found out about the oracle
         self.choice = tuple(combination)
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
         self._denominator = fmpz(1)
@@ -236,13 +237,14 @@ class Probe:
 
     def contradiction(self) -> str:
         """Ask some points of every time of the run again; a clause if an answer is another one, else empty."""
-        for kept in list(self._repeats.kept):
+        for kept in () if self._contradiction else list(self._repeats.kept):
             if self._scalars([kept.row], kept.bits) != [kept.answer]:
-                return (
+                self._contradiction = (
                     f"the oracle answered point {kept.number:,} otherwise when it was asked again: it changes over "
                     "time, or is noisier than promised"
                 )
-        return ""
+                break
+        return self._contradiction
 
     @staticmethod
     def _refuse_rounded(answers: Sequence[fmpq], precision: int) -> None:
