@@ -74,7 +74,7 @@ def partial_row(row: Row, features: tuple[int, ...], witness: Point) -> PartialR
 @pytest.mark.parametrize("features", [(2,), (0, 3)])
 def test_open_coefficients_are_found_where_the_surface_meets_their_neurons(features: tuple[int, ...]) -> None:
     found = []
-    for seed in range(6):
+    for seed in range(4):
         network = random_network([6, 5, 4, 2], seed)
         walker = walker_below(network, 1)
         for row in rows_of(network, 1):
@@ -96,7 +96,7 @@ def test_open_coefficients_are_found_where_the_surface_meets_their_neurons(featu
 def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
     """Layer 2 is mostly active, so that layer 3 is often, but not everywhere, a row over layer 1."""
     told, passed = [], []
-    for seed in range(12):
+    for seed in range(7):
         network = random_network([4, 4, 3, 3, 1], seed)
         second, third = network.layers[1], network.layers[2]
         biases = tuple(abs(bias) + 4 for bias in second.biases)
