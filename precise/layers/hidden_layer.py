@@ -1,14 +1,14 @@
 """All rows of one hidden layer, and with them the signs of the layer below.
 
-Candidates are critical points on random lines that no known neuron explains. They are followed in rounds of fixed size
-by as many workers as there are; a round's outcomes are merged in order, so that the result does not depend on the
-number of workers.
+Candidates are critical points on random lines that no known neuron explains. Some are followed at a time, by as many
+workers as there are. Their outcomes are merged in the order in which they were begun, and how many are ahead of the
+merging depends on what was merged alone, so that the result does not depend on the number of workers.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
@@ -30,7 +30,9 @@ from precise.signatures.confirm import confirm
 from precise.signatures.rows import RowSearch, Trail
 from precise.signs.below import LayerBelow
 
-ROUND = 8  # candidates followed before their outcomes are merged
+AHEAD = 4  # candidates under way, at least: fewer keep workers waiting, more are followed to neurons found meanwhile
+SHARE = 8  # and as many as this part of the neurons that are missing
+MOST_OF_LINES = 32  # candidates that are taken from one search of lines
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
 RECHECKS = 3  # searches that follow one in which a row was dropped
@@ -128,7 +130,7 @@ class LayerResult:
     queries_rows: int = 0
 
 
-Follow = Callable[[Sequence[Task]], list[Outcome]]
+Follow = Callable[[Iterable[Task], Callable[[], int]], Iterator[Outcome]]
 
 
 class LayerSearch:
@@ -167,6 +169,10 @@ class LayerSearch:
         known.layers.append(self.result.rows)
         self._partial = PartialRows(self._unknowns)
         self._attempted: set[Equations] = set()
+        self._waiting: list[CriticalPoint] = []  # candidates of lines
+        self._suggested: list[Candidate] = []  # by the walks so far
+        self._fresh = True  # may there be further suggestions?
+        self._due = False  # can signs be decided, once the outcomes of what is under way are there?
         self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
 
     def run(self) -> LayerResult:
@@ -186,16 +192,33 @@ class LayerSearch:
         return self.result
 
     def _search(self) -> None:
+        start, lines = perf_counter(), self.result.seconds_lines
+        again = True
+        try:
+            while again:
+                self._due = False
+                self._followed(self._wanted())
+                self._decide(final=False)
+                again = self._due
+        finally:
+            self.result.seconds_rows += perf_counter() - start - (self.result.seconds_lines - lines)
+
+    def _wanted(self) -> Iterator[Candidate]:
+        """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
         while len(self.result.rows) < self._width:
-            waiting = self._candidates()
-            self._empty = 0 if waiting else self._empty + 1
-            if self._empty >= self._patience.lines or self._since >= self._most:
-                break
-            while waiting and len(self.result.rows) < self._width and self._since < self._most:
-                batch, waiting = waiting[:ROUND], waiting[ROUND:]
-                if self._round(batch):
-                    waiting = self._unknown(waiting)
-                self._doubted()
+            self._doubted()
+            if self._fresh and not self._due:
+                self._suggested += self._further()
+                self._fresh = False
+            if self._suggested:
+                yield self._suggested.pop(0)
+            elif self._due or self._since >= self._most or self._empty >= self._patience.lines:
+                return
+            elif self._waiting:
+                yield self._waiting.pop(0)
+            else:
+                self._waiting = self._candidates()
+                self._empty = 0 if self._waiting else self._empty + 1
 
     def _doubted(self) -> None:
         """Ask points of the whole run again when candidates lead to no row: the oracle may be what does not fit."""
@@ -204,13 +227,17 @@ class LayerSearch:
             if said := self._probe.contradiction():
                 raise OracleError(said)
 
+    def _ahead(self) -> int:
+        missing = 0 if self._width == sys.maxsize else self._width - len(self.result.rows)
+        return max(AHEAD, missing // SHARE)
+
     def _recheck(self) -> bool:
         """Ask every row for fresh predicted points once more, now that the layer stands; true if one was dropped."""
         start = perf_counter()
         found = zip(self.result.rows, self.result.records, strict=True)
         checks = CONFIRMATIONS if self._last else RECHECKED_AT
         known = [Assembled(row, record.witness, checks) for row, record in found]
-        outcomes = self._follow(self._tasks(known))
+        outcomes = list(self._follow(self._tasks(known), lambda: len(known)))
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
         kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
         dropped = len(kept) < len(known)
@@ -220,6 +247,7 @@ class LayerSearch:
             self.result.rows[:] = [self.result.rows[number] for number in kept]
             self.result.records = [self.result.records[number] for number in kept]
             self._since = self._empty = 0
+            self._fresh = True
             self._changed()
         self.result.seconds_rows += perf_counter() - start
         return dropped
@@ -247,7 +275,7 @@ class LayerSearch:
         self.result.lines_since += len(lines)
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
-        return found[: 4 * ROUND]
+        return found[:MOST_OF_LINES]
 
     def _surprising_lines(self) -> list[tuple[Line, int, int]]:
         """In the last hidden layer (or what may be it), when lines at random have become fruitless."""
@@ -273,23 +301,11 @@ class LayerSearch:
         patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
         return [p for n, p in enumerate(points) if patterns[2 * n] == patterns[2 * n + 1]]
 
-    # -- a round ---------------------------------------------------------------------------------------------------
-
-    def _round(self, batch: Sequence[CriticalPoint]) -> bool:
-        """Follow some candidates; true if there is a new row."""
-        start = perf_counter()
-        before = self._version
-        self._followed(batch)
-        self._decide(final=False)
-        while further := self._further():
-            self._followed(further)
-            self._decide(final=False)
-        self.result.seconds_rows += perf_counter() - start
-        return self._version > before
+    # -- outcomes --------------------------------------------------------------------------------------------------
 
     def _further(self) -> list[Candidate]:
-        """What the walks so far suggest, while neurons are missing."""
-        return [] if len(self.result.rows) >= self._width else [*self._assembled(), *self._unfinished()]
+        """What the walks so far suggest."""
+        return [*self._assembled(), *self._unfinished()]
 
     def _assembled(self) -> list[Assembled]:
         whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
@@ -307,23 +323,23 @@ class LayerSearch:
                 found.append(Unfinished(partial, close))
         return found
 
-    def _followed(self, candidates: Sequence[Candidate]) -> None:
-        fresh = False
-        for outcome in self._follow(self._tasks(candidates)):
+    def _followed(self, candidates: Iterable[Candidate]) -> None:
+        for outcome in self._follow(self._tasks(candidates), self._ahead):
             self._probe.adopt(outcome.calibration)
             self.result.queries_rows += outcome.queries
-            fresh = self._merge(outcome) or fresh
-        if fresh:
-            self._changed()
+            found = self._merge(outcome)
+            if found:
+                self._changed()
+                self._waiting = self._unknown(self._waiting)
+            if found or self.below.separate:
+                self._due = self._due or self.below.ready(self._vectors())
 
-    def _tasks(self, candidates: Sequence[Candidate]) -> list[Task]:
-        known = tuple(tuple(rows) for rows in self._known.layers)
-        separate, calibration = self.below.separate, self._probe.calibration
-        seeds = [self._random.getrandbits(64) for _ in candidates]
-        return [
-            Task(self._version, known, separate, self._last, self._whole, candidate, seed, calibration)
-            for candidate, seed in zip(candidates, seeds, strict=True)
-        ]
+    def _tasks(self, candidates: Iterable[Candidate]) -> Iterator[Task]:
+        for candidate in candidates:
+            known = tuple(tuple(rows) for rows in self._known.layers)
+            separate, calibration = self.below.separate, self._probe.calibration
+            seed = self._random.getrandbits(64)
+            yield Task(self._version, known, separate, self._last, self._whole, candidate, seed, calibration)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
@@ -334,6 +350,7 @@ class LayerSearch:
             self._count(outcome.end)
             if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
                 self._partial.add(outcome.partial)
+                self._fresh = True
             return False
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
@@ -355,18 +372,21 @@ class LayerSearch:
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
 
+    def _vectors(self) -> list[list[fmpq]]:
+        return [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
+
     def _changed(self) -> None:
         self._version += 1
         self._known.changed()
 
     def _decide(self, final: bool) -> None:
         """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
-        vectors = [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
-        decision = self.below.decide(vectors, final, len(self.result.rows) >= self._width)
+        decision = self.below.decide(self._vectors(), final, len(self.result.rows) >= self._width)
         if decision is None:
             return
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self._features) for vector in whole]
+        self._suggested, self._fresh = [], True
         if not final:
             self._partial = self._partial.substituted(decision.substitution)
             for vector in whole:

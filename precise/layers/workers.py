@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 
 from precise.equations.partial_rows import PartialRow
-from precise.executors import Map, Workers, working
+from precise.executors import Done, Workers, working
 from precise.journal.codec import Codec
 from precise.journal.file import Journal
 from precise.journal.oracle import KEY_BYTES, JournaledOracle
@@ -38,47 +39,47 @@ def following(probe: Probe, workers: Workers) -> Iterator[Follow]:
     With a `JournaledOracle`, a task that was finished in an earlier run is not done again.
     """
     journal = probe.oracle.journal if isinstance(probe.oracle, JournaledOracle) else None
-    with working(partial(_worker, probe.oracle, probe.coordinates, probe.choice), workers) as map_tasks:
+    with working(partial(_worker, probe.oracle, probe.coordinates, probe.choice), workers) as crew:
 
-        def follow(tasks: Sequence[Task]) -> list[Outcome]:
-            found = _kept(journal, tasks, probe.oracle)
-            left = [number for number in range(len(tasks)) if number not in found]
-            for number, followed in _followed(map_tasks, tasks, left, journal):
-                found[number] = followed
-                if not workers.here:
+        def keep(task: Task, followed: Followed) -> None:
+            if journal is not None:
+                journal.keep_outcome(_key(task), _CODEC.text(followed))
+
+        def follow(tasks: Iterable[Task], ahead: Callable[[], int]) -> Iterator[Outcome]:
+            kept = _Kept(journal)
+            for followed in crew.in_order(map(kept.found, tasks), ahead, keep):
+                if not workers.here or kept.was(followed):
                     probe.oracle.queries += followed.outcome.queries
-            probe.longest_bits = max([probe.longest_bits, *(followed.longest_bits for followed in found.values())])
-            return [found[number].outcome for number in range(len(tasks))]
+                probe.longest_bits = max(probe.longest_bits, followed.longest_bits)
+                yield followed.outcome
 
         yield follow
 
 
-def _kept(journal: Journal | None, tasks: Sequence[Task], oracle: Oracle) -> dict[int, Followed]:
-    """Outcomes in the journal, by position."""
-    found: dict[int, Followed] = {}
-    if journal is None:
-        return found
-    for number, task in enumerate(tasks):
-        text = journal.outcome(_key(task))
-        if text is None:
-            continue
+class _Kept:
+    """Outcomes that an earlier run has left in the journal."""
+
+    def __init__(self, journal: Journal | None) -> None:
+        self._journal = journal
+        self._found: deque[Followed] = deque()
+
+    def found(self, task: Task) -> Task | Done:
+        """The task, or its outcome."""
+        text = None if self._journal is None else self._journal.outcome(_key(task))
+        if text is None or self._journal is None:
+            return task
         try:
-            found[number] = _CODEC.value(text)
-            oracle.queries += found[number].outcome.queries
+            followed = _CODEC.value(text)
+            if not isinstance(followed, Followed) or not isinstance(followed.outcome, Outcome):
+                raise TypeError("not an outcome")
+            self._found.append(followed)
+            return Done(followed)
         except (ValueError, AttributeError, TypeError) as error:
-            raise journal.unreadable() from error
-    return found
+            raise self._journal.unreadable() from error
 
-
-def _followed(
-    map_tasks: Map, tasks: Sequence[Task], left: Sequence[int], journal: Journal | None
-) -> Iterator[tuple[int, Followed]]:
-    """The tasks that are left, each kept as soon as it is done."""
-    for place, followed in map_tasks([tasks[number] for number in left]):
-        number = left[place]
-        if journal is not None:
-            journal.keep_outcome(_key(tasks[number]), _CODEC.text(followed))
-        yield number, followed
+    def was(self, followed: Followed) -> bool:
+        """Is the one that is handed out one of them? They come in order."""
+        return bool(self._found) and self._found[0] is followed and self._found.popleft() is followed
 
 
 def _key(task: Task) -> bytes:

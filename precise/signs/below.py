@@ -60,6 +60,15 @@ class LayerBelow:
         if self.separate:
             self._evidence.add(acting)
 
+    def ready(self, vectors: Sequence[Vector]) -> bool:
+        """Do these rows, which need not be all, decide the signs?"""
+        if self.signs is not None:
+            return False
+        if self.free:
+            return self._settled(vectors, final=False) is not None
+        self._see(vectors)
+        return Sign.UNSEEN not in self._evidence.signs()
+
     def decide(self, vectors: Sequence[Vector], final: bool, whole: bool = True) -> Decision | None:
         """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them.
 
@@ -71,8 +80,7 @@ class LayerBelow:
         return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final, whole)
 
     def _by_sides(self, vectors: Sequence[Vector], final: bool, whole: bool) -> Decision | None:
-        for vector in vectors:
-            self._evidence.add({unknown for unknown, v in enumerate(vector[:-1]) if v})
+        self._see(vectors)
         signs = self._evidence.signs()
         if Sign.UNSEEN in signs and not final:
             return None
@@ -84,18 +92,26 @@ class LayerBelow:
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
     def _by_linear_part(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
-        if not vectors or ((self._missing or self.lacking) and not final):
-            return None
-        layer = self._known.layers[self._index][: self._count]
-        rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
-        settled = settle(layer, rows, self._missing, self._random, self.lacking)
+        settled = self._settled(vectors, final)
         if settled is None:
             return None
+        before = self._known.layers[self._index][: self._count]
         self._set(settled.signs, settled.layer)
         self.twins, self.always_active = settled.twins, settled.always_active
         self.lacking = self.lacking - settled.solved
         features = len(vectors[0]) - 1 - self._count
-        return Decision([list(row) for row in settled.rows], _substitution(layer, settled, features))
+        return Decision([list(row) for row in settled.rows], _substitution(before, settled, features))
+
+    def _settled(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
+        if not vectors or ((self._missing or self.lacking) and not final):
+            return None
+        layer = self._known.layers[self._index][: self._count]
+        rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
+        return settle(layer, rows, self._missing, self._random, self.lacking)
+
+    def _see(self, vectors: Sequence[Vector]) -> None:
+        for vector in vectors:
+            self._evidence.add({unknown for unknown, v in enumerate(vector[:-1]) if v})
 
     def _set(self, signs: Sequence[Sign], layer: Sequence[Row]) -> None:
         self.signs = list(signs)
