@@ -13,8 +13,9 @@ import heapq
 import json
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -41,13 +42,17 @@ class Schedule:
         self.items = 0.0  # processor time of all items, without pickling
 
     def in_order(
-        self, items: Iterable[Any], ahead: Callable[[], int], finished: Callable[[Any, Any], None]
+        self,
+        item: Callable[[], Any],
+        ahead: Callable[[], int],
+        finished: Callable[[Any, Any], None],
+        until: float = inf,
     ) -> Iterator[Any]:
         """See `precise.executors.Crew`."""
-        source, begun = iter(items), deque[tuple[float, bytes]]()
+        begun = deque[tuple[float, bytes]]()
         while True:
-            while len(begun) < max(ahead(), 1) and (item := next(source, None)) is not None:
-                begun.append(self._done(pickle.dumps(item)))
+            while len(begun) < max(ahead(), 1) and (fresh := item()) is not None:
+                begun.append(self._done(pickle.dumps(fresh)))
             if not begun:
                 return
             ready, packed = begun.popleft()
@@ -58,7 +63,8 @@ class Schedule:
 
     def __call__(self, items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """See `precise.executors.Crew`."""
-        return enumerate(self.in_order(items, lambda: len(items), lambda *_: None))
+        source = iter(items)
+        return enumerate(self.in_order(lambda: next(source, None), lambda: len(items), lambda *_: None))
 
     def _done(self, packed: bytes) -> tuple[float, bytes]:
         """When an item is finished that is sent now, and its result."""

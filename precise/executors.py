@@ -6,12 +6,15 @@ Every worker calls `start()` once, which gives the function that works on items;
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any, Protocol
 
 from precise.errors import InputError, OracleError
@@ -48,25 +51,37 @@ class Crew(Protocol):
         """(position of the item, result), as they are finished."""
 
     def in_order(
-        self, items: Iterable[Any], ahead: Callable[[], int], finished: Callable[[Any, Any], None]
+        self,
+        item: Callable[[], Any],
+        ahead: Callable[[], int],
+        finished: Callable[[Any, Any], None],
+        until: float = inf,
     ) -> Iterator[Any]:
         """Results in the order of the items, which are asked for as late as `ahead` allows.
 
-        An item is taken from `items` when less than `ahead()` others are begun or finished without their result
-        having been handed out; so what it is may depend on the results before those, and on nothing else.
+        An item is asked for when less than `ahead()` others are begun or finished without their result having been
+        handed out; so what it is may depend on the results before those, and on nothing else.
 
         Args:
-            items: what to work on; a `Done` is handed out as it is.
+            item: the next one; None while there is none, until results that are still to come bring one. A `Done` is
+                handed out as it is.
             ahead: how many are under way at a time, at least 1.
             finished: is called with (item, result) once it is there, in the order in which they are finished.
+            until: when to stop waiting for results, on the clock of `time.monotonic`.
         """
 
 
 @contextmanager
-def working(start: Callable[[], Work], workers: Workers) -> Iterator[Crew]:
+def working(start: Callable[[], Work], workers: Workers, fresh: bool = False) -> Iterator[Crew]:
     """Workers for many items.
 
     Processes are forked, so that `start` may be anything; for a cluster it is pickled.
+
+    Args:
+        start: gives the function that works on items, once in every worker.
+        workers: where they are.
+        fresh: processes begin anew instead, because libraries with threads of their own were in use here; `start` is
+            pickled then too, and Ctrl-C is left to this process.
 
     Raises:
         InputError: there is no such scheduler, or Dask is not installed.
@@ -77,11 +92,11 @@ def working(start: Callable[[], Work], workers: Workers) -> Iterator[Crew]:
     elif workers.here:
         yield _Here(start())
     else:
-        processes = _Processes(start, workers.jobs)
+        processes = _Processes(start, workers.jobs, fresh)
         try:
             yield _Several(processes.submit, processes.replace)
         finally:
-            processes.pool.shutdown(cancel_futures=True)
+            processes.pool.shutdown(wait=not fresh, cancel_futures=True)
 
 
 @contextmanager
@@ -106,26 +121,27 @@ class _Here:
         return ((number, self._work(item)) for number, item in enumerate(items))
 
     def in_order(
-        self, items: Iterable[Any], ahead: Callable[[], int], finished: Callable[[Any, Any], None]
+        self,
+        item: Callable[[], Any],
+        ahead: Callable[[], int],
+        finished: Callable[[Any, Any], None],
+        until: float = inf,
     ) -> Iterator[Any]:
-        source, begun = iter(items), deque[Any]()
-        while _filled(begun, source, ahead()):
-            item = begun.popleft()
-            if isinstance(item, Done):
-                yield item.result
+        begun = deque[Any]()
+        while _filled(begun, item, ahead()) and monotonic() < until:
+            first = begun.popleft()
+            if isinstance(first, Done):
+                yield first.result
                 continue
-            result = self._work(item)
-            finished(item, result)
+            result = self._work(first)
+            finished(first, result)
             yield result
 
 
-def _filled(begun: deque[Any], source: Iterator[Any], ahead: int) -> bool:
-    """Take items until there are enough; false if there are none."""
-    while len(begun) < max(ahead, 1):
-        try:
-            begun.append(next(source))
-        except StopIteration:
-            break
+def _filled(begun: deque[Any], item: Callable[[], Any], ahead: int) -> bool:
+    """Ask for items until there are enough; false if there are none."""
+    while len(begun) < max(ahead, 1) and (found := item()) is not None:
+        begun.append(found)
     return bool(begun)
 
 
@@ -152,7 +168,7 @@ class _Several:
         self._submit, self._replace = submit, replace
 
     def __call__(self, items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        begun = dict(enumerate(map(self._begun, items)))
+        begun = {number: _Item(item, self._submitted(item)) for number, item in enumerate(items)}
         deaths = 0
         while begun:
             deaths += self._died(begun.values(), deaths)
@@ -160,20 +176,28 @@ class _Several:
                 yield number, begun.pop(number).handed_out()
 
     def in_order(
-        self, items: Iterable[Any], ahead: Callable[[], int], finished: Callable[[Any, Any], None]
+        self,
+        item: Callable[[], Any],
+        ahead: Callable[[], int],
+        finished: Callable[[Any, Any], None],
+        until: float = inf,
     ) -> Iterator[Any]:
-        source, begun = map(self._begun, items), deque[_Item]()
-        while _filled(begun, source, ahead()):
+        begun = deque[_Item]()
+        while _filled(begun, lambda: self._begun(item()), ahead()):
             deaths = 0
             while begun[0].future is not None:
-                waiting = [item for item in begun if item.future is not None]
-                deaths += self._died(waiting, deaths)
-                for item in waiting:
-                    if item.future is None and item.error is None:
-                        finished(item.item, item.result)
+                if monotonic() >= until:
+                    return
+                waiting = [other for other in begun if other.future is not None]
+                deaths += self._died(waiting, deaths, until)
+                for other in waiting:
+                    if other.future is None and other.error is None:
+                        finished(other.item, other.result)
             yield begun.popleft().handed_out()
 
-    def _begun(self, item: Any) -> _Item:
+    def _begun(self, item: Any) -> _Item | None:
+        if item is None:
+            return None
         return _Item(item, None, item.result) if isinstance(item, Done) else _Item(item, self._submitted(item))
 
     def _submitted(self, item: Any) -> Future[Any]:
@@ -184,15 +208,16 @@ class _Several:
             failed.set_exception(broken)
             return failed
 
-    def _died(self, items: Collection[_Item], deaths: int) -> bool:
+    def _died(self, items: Collection[_Item], deaths: int, until: float = inf) -> bool:
         """Wait until some of these items are finished; true if workers died instead, and others are at it now."""
         left = [item for item in items if item.future is not None]
-        done = wait([item.future for item in left if item.future], return_when=FIRST_COMPLETED).done
+        timeout = None if until == inf else max(until - monotonic(), 0)
+        done = wait([item.future for item in left if item.future], timeout, FIRST_COMPLETED).done
         for item in left:
             if item.future in done and not isinstance(error := item.future.exception(), BrokenProcessPool):
                 item.result, item.error = None if error else item.future.result(), error
                 item.future = None
-        if any(item.future is None for item in left):
+        if not done or any(item.future is None for item in left):
             return False
         if self._replace is None or deaths + 1 == DEATHS:
             raise OracleError(f"worker processes died {DEATHS} times at the same work; try fewer jobs, or more memory")
@@ -205,27 +230,29 @@ class _Several:
 class _Processes:
     """Forked processes; those that die are replaced, and what they worked on is done again."""
 
-    def __init__(self, start: Callable[[], Work], jobs: int) -> None:
-        self._start, self._jobs = start, jobs
-        self.pool = self._forked()
+    def __init__(self, start: Callable[[], Work], jobs: int, fresh: bool) -> None:
+        self._start, self._jobs, self._fresh = start, jobs, fresh
+        self.pool = self._new()
 
-    def _forked(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(self._jobs, context, initializer=_begin, initargs=(self._start,))
+    def _new(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn" if self._fresh else "fork")
+        return ProcessPoolExecutor(self._jobs, context, initializer=_begin, initargs=(self._start, self._fresh))
 
     def submit(self, item: Any) -> Future[Any]:
         return self.pool.submit(_go_on, item)
 
     def replace(self) -> None:
         self.pool.shutdown(cancel_futures=True)
-        self.pool = self._forked()
+        self.pool = self._new()
 
 
 _work: Work | None = None  # one a worker process
 
 
-def _begin(start: Callable[[], Work]) -> None:
+def _begin(start: Callable[[], Work], deaf: bool) -> None:
     global _work
+    if deaf:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = start()
 
 

@@ -20,7 +20,7 @@ from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
-from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
+from precise.layers.hidden_layer import PREDICTION_FAILED, Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.workers import following
 from precise.network import Network
@@ -94,7 +94,7 @@ def extract(
     try:
         network = run.everything()
     except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
-        run.report.outcome = f"Incomplete: {stop}."
+        run.report.outcome = f"Incomplete: {stop}.{run.suspicion()}"
     except KeyboardInterrupt:
         run.report.outcome, run.report.interrupted = "Incomplete: interrupted.", True
     if run.contradicted():
@@ -156,6 +156,17 @@ class _Run:
         network = self.whole(outputs)
         self.compare(network)
         return network
+
+    def suspicion(self) -> str:
+        """A sentence if more rows failed their prediction than held it, which those of a network of these widths do."""
+        for layer in self.report.layers:
+            failed = layer.ends.get(PREDICTION_FAILED, 0)
+            if failed > layer.rows:
+                return (
+                    f" In layer {layer.layer}, predictions failed {failed} times and {layer.rows} rows held theirs: is "
+                    "the oracle a ReLU network of these widths?"
+                )
+        return ""
 
     def contradicted(self) -> bool:
         """Whether the oracle answers what it was asked before in another way; then the outcome says so first."""

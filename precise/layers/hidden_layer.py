@@ -41,6 +41,8 @@ FIRST_DOUBT = 16  # candidates without a row before points are asked again, then
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 1024  # looked at before another line is tried
 
+PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -414,7 +416,7 @@ class Follower:
         return Outcome(
             trail.row,
             confirmed,
-            "the row's prediction failed" if trail.row and not confirmed else trail.end,
+            PREDICTION_FAILED if trail.row and not confirmed else trail.end,
             trail.system.redundant if trail.system else 0,
             self._probe.queries - asked,
             self._probe.calibration,

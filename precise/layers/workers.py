@@ -47,7 +47,8 @@ def following(probe: Probe, workers: Workers) -> Iterator[Follow]:
 
         def follow(tasks: Iterable[Task], ahead: Callable[[], int]) -> Iterator[Outcome]:
             kept = _Kept(journal)
-            for followed in crew.in_order(map(kept.found, tasks), ahead, keep):
+            source = map(kept.found, tasks)
+            for followed in crew.in_order(lambda: next(source, None), ahead, keep):
                 if not workers.here or kept.was(followed):
                     probe.oracle.queries += followed.outcome.queries
                 probe.longest_bits = max(probe.longest_bits, followed.longest_bits)

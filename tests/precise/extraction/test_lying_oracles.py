@@ -70,8 +70,8 @@ class Dying:
         return honest(points)
 
 
-def outcome(function, **options):
-    result = extract(FunctionOracle(function, 4, 1, budget=80_000, name="served:ask"), WIDTHS, **options)
+def outcome(function, budget=80_000, **options):
+    result = extract(FunctionOracle(function, 4, 1, budget=budget, name="served:ask"), WIDTHS, **options)
     assert result.network is None
     assert not result.report.complete
     assert result.report.outcome.startswith("Incomplete: ")
@@ -83,8 +83,10 @@ def test_what_is_not_piecewise_linear_is_named(function):
     assert "piecewise linear" in outcome(function)
 
 
-def test_a_network_with_something_after_it_is_not_taken_for_one():
-    assert "do not explain the oracle" in outcome(clipped)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_network_with_something_after_it_is_not_taken_for_one(seed):
+    said = outcome(clipped, budget=12_000, seed=seed)
+    assert "do not explain the oracle" in said or "is the oracle a ReLU network of these widths?" in said
 
 
 @pytest.mark.parametrize("after", [300, 1_000, 1_300])
