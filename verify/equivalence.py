@@ -18,14 +18,17 @@ from flint import fmpq
 from threadpoolctl import threadpool_limits
 
 from precise.arithmetic import to_text
+from precise.executors import Workers
+from precise.journal.file import Journal
 from precise.network import Network
 from verify.certificate import Certificate, assemble, sealed
-from verify.checker.check import Proved, evaluate, targets
+from verify.checker.check import Proved, Refused, evaluate, targets
 from verify.checker.joint import joint
 from verify.differential import attack, bounds
 from verify.differential.bounds import Array
 from verify.differential.branch_and_bound import Search, Stop, search
 from verify.differential.finish import MOST_INPUTS, finish
+from verify.differential.kept import Kept
 from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
 from verify.differential.problem import Problem, float_target, to_near
@@ -49,7 +52,9 @@ class Effort:
 
     seconds: float = 60.0  # of wall clock, for everything
     jobs: int = 1  # processes
+    scheduler: str | None = None  # of a Dask cluster whose workers look at parts instead, such as tcp://10.0.0.1:8786
     seed: int = 0  # of the attack's starting points
+    journal: Journal | None = None  # keeps every finished look at a part, for a run that goes on with it
     tracer: Callable[[str], None] = lambda _: None  # is told what happens, one sentence at a time
 
 
@@ -66,10 +71,11 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
     """Decide a claim about two networks f and g on a domain.
 
     Raises:
-        InputError: the numbers of inputs or outputs do not fit.
+        InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
+            used.
     """
-    with threadpool_limits(1):  # the matrices are small: threads of their own would only wait for one another
-        return _Task(first, second, domain, effort or Effort()).decide(claim)
+    with _trusting(effort := effort or Effort()):
+        return _Task(first, second, domain, effort).decide(claim)
 
 
 def maximum(
@@ -81,10 +87,23 @@ def maximum(
     within the relative gap (with the claim |g - f| <= proved), `equal` when both are 0, else `unknown`.
 
     Raises:
-        InputError: the numbers of inputs or outputs do not fit.
+        InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
+            used.
     """
-    with threadpool_limits(1):
-        return _Task(first, second, domain, effort or Effort()).maximum(gap)
+    with _trusting(effort := effort or Effort()):
+        return _Task(first, second, domain, effort).maximum(gap)
+
+
+@contextmanager
+def _trusting(effort: Effort) -> Iterator[None]:
+    """A checkpoint whose parts make no certificate is damaged; the engine's own always do."""
+    try:
+        with threadpool_limits(1):  # the matrices are small: threads of their own would only wait for one another
+            yield
+    except Refused as error:
+        if effort.journal is None:
+            raise
+        raise effort.journal.unreadable() from error
 
 
 class _Refuter:
@@ -223,7 +242,9 @@ class _Task:
     def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber) -> Search:
         self.effort.tracer("branch and bound")
         again = partial(self.attack, problem, goal, STARTS)
-        return search(problem, root, goal, self.deadline(), self.effort.jobs, again)
+        workers = Workers(self.effort.jobs, self.effort.scheduler)
+        kept = None if self.effort.journal is None else Kept(self.effort.journal)
+        return search(problem, root, goal, self.deadline(), workers, again, kept)
 
     def attack(self, problem: Problem, goal: _Refuter | _Climber, count: int) -> None:
         points = attack.starts(self.lower, self.upper, count, self.effort.seed)

@@ -6,13 +6,30 @@ import sys
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from precise.commands.output import check_place
 from precise.errors import InputError
 
 if TYPE_CHECKING:
     from precise.journal.file import Journal
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Of a Dask cluster to use instead, such as tcp://HOST:8786.", show_default=False
+    ),
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep what is paid for in FILE, a new one.", show_default=False),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Go on with the run that wrote this checkpoint.", show_default=False),
+]
 
 
 def opened(checkpoint: Path | None, resume: Path | None, identity: dict[str, str], *others: Path) -> Journal | None:

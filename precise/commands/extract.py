@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from precise.commands.checkpoint import identity_of, opened
+from precise.commands.checkpoint import Checkpoint, Resume, Scheduler, identity_of, opened
 from precise.commands.match import check_methods, extract_and_write
 from precise.commands.output import check_place, show
 from precise.errors import InputError
@@ -71,20 +71,9 @@ def extract(
         int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Of a Dask cluster to use instead, such as tcp://HOST:8786.", show_default=False
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Keep what was asked and found in FILE, a new one.", show_default=False),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Go on with the run that wrote this checkpoint.", show_default=False),
-    ] = None,
+    scheduler: Scheduler = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the report to FILE as JSON.")
     ] = None,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from precise.commands.checkpoint import Checkpoint, Resume, Scheduler, opened
+from precise.commands.output import check_place
 from precise.formats import load_network
 from precise.formats.atomic_file import other_file
 from precise.network import Network
@@ -31,7 +36,9 @@ from verify.commands.question import (
 from verify.errors import InputError
 
 if TYPE_CHECKING:
-    from verify.equivalence import Decision
+    from verify.equivalence import Decision, Effort
+    from verify.properties.claim import Claim
+    from verify.properties.domain import Domain
 
 
 def equivalent(
@@ -51,6 +58,9 @@ def equivalent(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds for everything.")] = 60.0,
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes; all cores if not given.")] = None,
+    scheduler: Scheduler = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the verdict to FILE as JSON, exactly.")
     ] = None,
@@ -58,24 +68,36 @@ def equivalent(
     """Prove that two networks differ by little on a domain, or show an input where they differ by more.
 
     POINT is numbers with commas between them or a file. All numbers count exactly, 1e-30 too. Ctrl-C ends the
-    search; what was proved until then is reported. Exit status 0: proved; 1: different, with an input that
-    shows it; 3: neither.
+    search; what was proved until then is reported, and --resume goes on from there if there is a checkpoint. Exit
+    status 0: proved; 1: different, with an input that shows it; 3: neither.
     """
     from verify.certificate import write_certificate
+    from verify.equivalence import Effort
 
     taken = [first, second] if region is None else [first, second, region]
     for path in (json_file, certificate):
         if path is not None:
             other_file(path, *taken)
+            check_place(path)
     if json_file is not None and certificate is not None:
         other_file(json_file, certificate)
     asked = Asked(box, ball, clip, epsilon, top1, margin, confidence, maximum, region)
     networks = load_network(first), load_network(second)
     started = time.monotonic()
     try:
-        decision, remark = _decided(networks, asked, timeout, jobs or _cores())
+        domain, claim, remark = asked.task(networks[0].input_width, networks[0].output_width)
     except InputError as error:
         raise InputError(f"{first} and {second}: {error}") from error
+    others = [path for path in (*taken, json_file, certificate) if path is not None]
+    journal = opened(checkpoint, resume, _identity(networks, domain, claim), *others)
+    with working() as progress:
+        effort = Effort(timeout, jobs or _cores(), scheduler=scheduler, journal=journal, tracer=progress)
+        try:
+            decision = _decision(networks, domain, claim, effort)
+        except InputError as error:
+            if not str(error).startswith("expected"):  # it names the checkpoint or the scheduler
+                raise
+            raise InputError(f"{first} and {second}: {error}") from error
     if certificate is not None and decision.certificate is not None:
         write_certificate(certificate, decision.certificate)
     verdict = decision.verdict
@@ -98,16 +120,22 @@ def equivalent(
     raise typer.Exit(verdict.outcome.exit_status)
 
 
-def _decided(networks: tuple[Network, Network], asked: Asked, timeout: float, jobs: int) -> tuple[Decision, str]:
-    from verify.equivalence import Effort, decide, maximum
+def _decision(networks: tuple[Network, Network], domain: Domain, claim: Claim | None, effort: Effort) -> Decision:
+    from verify.equivalence import decide, maximum
 
-    first, second = networks
-    domain, claim, remark = asked.task(first.input_width, first.output_width)
-    with working() as progress:
-        effort = Effort(seconds=timeout, jobs=jobs, tracer=progress)
-        if claim is None:
-            return maximum(first, second, domain, effort), remark
-        return decide(first, second, domain, claim, effort), remark
+    return maximum(*networks, domain, effort) if claim is None else decide(*networks, domain, claim, effort)
+
+
+def _identity(networks: tuple[Network, Network], domain: Domain, claim: Claim | None) -> dict[str, str]:
+    """What decides every choice of a search; the time, the number of processes and the cluster do not."""
+    asked = {"domain": domain.to_json(), "claim": "max" if claim is None else claim.to_json()}
+    return {
+        "version": f"precise-verify {version('precise-verify')}",
+        "command": "verify equivalent",
+        "first network": networks[0].sha256,
+        "second network": networks[1].sha256,
+        **{name: sha256(json.dumps(value, sort_keys=True).encode()).hexdigest() for name, value in asked.items()},
+    }
 
 
 def _cores() -> int:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import heapq
 import math
-import multiprocessing
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from precise.executors import Crew, Done, Workers, working
 from verify.differential.bounds import ROUNDING, Array, Part, revived
+from verify.differential.kept import Kept, key
 from verify.differential.problem import Looker, Problem, Split, Step, by_rule_alone, tightened_from
 
+AHEAD = 8  # parts under way at once; a fixed number, so that the result does not depend on how many workers there are
 Node = dict[str, object]
 
 
@@ -56,31 +57,67 @@ class Stop(Exception):
 
 
 def search(
-    problem: Problem, root: Part, goal: Goal, deadline: float, jobs: int, attack: Callable[[], None] = lambda: None
+    problem: Problem,
+    root: Part,
+    goal: Goal,
+    deadline: float,
+    workers: Workers,
+    attack: Callable[[], None] = lambda: None,
+    kept: Kept | None = None,
 ) -> Search:
     """Bound every target until all leaves meet their limits, a counterexample is found, or time is up.
+
+    As long as time is not up, the result does not depend on the workers.
 
     Args:
         problem: what to bound.
         root: the whole domain.
         goal: gives the limits and takes candidate points as they come up.
         deadline: on the clock of `time.monotonic`.
-        jobs: processes; they start when the whole domain has to be split.
+        workers: where parts are looked at; they start when the whole domain has to be split.
         attack: is called before that, to offer points to the goal.
+        kept: of an earlier run, whose looks are not done again; takes those of this one.
     """
-    run = _Run(problem, goal)
+    run = _Run(problem, goal, kept)
     try:
         run.begin(root, deadline)
         if run.unfinished():
             attack()
         if run.unfinished():
-            with _executor(run.looker, jobs) as executor:
-                run.work(executor, deadline, 2 * jobs if jobs > 1 else 1)
+            start = partial(_looking, problem, replace(run.looker.root, vertices=()))
+            with working(start, workers, fresh=True) as crew:
+                run.work(crew, deadline)
     except KeyboardInterrupt:
         run.interrupted = True
     except Stop:
         pass
     return run.result()
+
+
+@dataclass(frozen=True)
+class _Expansion:
+    """A leaf to split, with all that a worker needs."""
+
+    part: Part  # without its vertices
+    split: Split
+    target: int
+    limit: float
+
+
+def _looking(problem: Problem, root: Part) -> Callable[[_Expansion], tuple[Step, Step]]:
+    """What a worker does: look at both halves."""
+    threadpool_limits(1)
+    looker = Looker(problem, revived(root))
+
+    def look(item: _Expansion) -> tuple[Step, Step]:
+        low, high = looker.expand(item.part, item.split, item.target, item.limit)
+        return _bare(low), _bare(high)
+
+    return look
+
+
+def _bare(step: Step) -> Step:
+    return replace(step, part=replace(step.part, vertices=()))
 
 
 @dataclass(order=True)
@@ -93,8 +130,8 @@ class _Leaf:
 
 
 class _Run:
-    def __init__(self, problem: Problem, goal: Goal) -> None:
-        self.problem, self.goal = problem, goal
+    def __init__(self, problem: Problem, goal: Goal, kept: Kept | None) -> None:
+        self.problem, self.goal, self.kept = problem, goal, kept
         self.tighten: list[Node] = []
         self.trees: list[list[Node]] = [[{"leaf": {}}] for _ in problem.targets]
         self.queue: list[_Leaf] = []
@@ -118,7 +155,7 @@ class _Run:
         self.looker = Looker(self.problem, root)
         for t in targets:
             late = time.monotonic() > deadline
-            step = self.looker.look(root, t, last, math.inf if late else self.goal.limit(t))
+            step = self.first(root, t, last, math.inf if late else self.goal.limit(t))
             self.trees[t][0] = step.node
             self.keep(t, step, 0)
             self.offer(t, step)
@@ -142,35 +179,44 @@ class _Run:
         spare = ROUNDING * leaf.step.size
         return bool(leaf.step.bound + (-spare if self.problem.exact else spare) > self.goal.limit(leaf.target))
 
-    def work(self, executor: Executor | None, deadline: float, width: int) -> None:
-        running: dict[Future[tuple[Step, Step]], _Leaf] = {}
+    def first(self, root: Part, target: int, last: int, limit: float) -> Step:
+        """The look at the whole domain."""
+        place = key(root, None, target, limit)
+        steps = None if self.kept is None else self.kept.steps(place, root)
+        if steps is not None and len(steps) == 1:
+            return steps[0]
+        step = self.looker.look(root, target, last, limit)
+        if self.kept is not None and limit < math.inf:
+            self.kept.keep(place, root, (step,))
+        return step
+
+    def work(self, crew: Crew, deadline: float) -> None:
+        """Split leaf after leaf; where it is interrupted, those that are under way stay leaves."""
+        begun: deque[_Leaf] = deque()
         try:
-            while time.monotonic() < deadline:
-                while self.queue and len(running) < width and (leaf := self.next()):
-                    if executor is None:
-                        self.expand(leaf)
-                        break
-                    running[_submit(executor, leaf, self.goal.limit(leaf.target))] = leaf
-                self.note(running.values())
-                if not running and (not self.queue or executor is not None):
-                    return
-                if running:
-                    done, _ = wait(running, max(deadline - time.monotonic(), 0), FIRST_COMPLETED)
-                    for future in done:
-                        self.settle(running.pop(future), future.result())
+            for steps in crew.in_order(lambda: self.item(begun, deadline), lambda: AHEAD, self.finished, deadline):
+                self.settle(begun[0], steps)
+                begun.popleft()
+                self.note(begun)
         finally:
-            for leaf in running.values():
+            for leaf in begun:
                 heapq.heappush(self.queue, leaf)
 
-    def expand(self, leaf: _Leaf) -> None:
-        """Split a leaf in this process; interrupted, it stays a leaf."""
-        try:
-            assert leaf.step.split is not None
-            steps = self.looker.expand(leaf.step.part, leaf.step.split, leaf.target, self.goal.limit(leaf.target))
-        except BaseException:
-            heapq.heappush(self.queue, leaf)
-            raise
-        self.settle(leaf, steps)
+    def item(self, begun: deque[_Leaf], deadline: float) -> _Expansion | Done | None:
+        """The next leaf to split, or its halves where they are kept; None: there is none now, or time is up."""
+        if time.monotonic() >= deadline or (leaf := self.next()) is None:
+            return None
+        begun.append(leaf)
+        assert leaf.step.split is not None
+        part = replace(leaf.step.part, vertices=())
+        item = _Expansion(part, leaf.step.split, leaf.target, self.goal.limit(leaf.target))
+        steps = None if self.kept is None else self.kept.steps(_key(item), part)
+        return item if steps is None or len(steps) != 2 else Done(steps)
+
+    def finished(self, item: _Expansion, steps: tuple[Step, Step]) -> None:
+        """Keep what a look gave."""
+        if self.kept is not None:
+            self.kept.keep(_key(item), item.part, steps)
 
     def next(self) -> _Leaf | None:
         """The open leaf with the greatest excess that can be split."""
@@ -216,36 +262,5 @@ def _written(split: Split | None) -> list[object]:
     return list(split)
 
 
-def _submit(executor: Executor, leaf: _Leaf, limit: float) -> Future[tuple[Step, Step]]:
-    assert leaf.step.split is not None
-    part = replace(leaf.step.part, vertices=())
-    return executor.submit(_expand_there, part, leaf.step.split, leaf.target, limit)
-
-
-_LOOKER: list[Looker] = []  # of a worker process
-
-
-def _receive(problem: Problem, root: Part) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process hears of it and ends the search
-    threadpool_limits(1)
-    _LOOKER[:] = [Looker(problem, revived(root))]
-
-
-def _expand_there(part: Part, split: Split, target: int, limit: float) -> tuple[Step, Step]:
-    low, high = _LOOKER[0].expand(part, split, target, limit)
-    return replace(low, part=replace(low.part, vertices=())), replace(high, part=replace(high.part, vertices=()))
-
-
-@contextmanager
-def _executor(looker: Looker, jobs: int) -> Iterator[Executor | None]:
-    if jobs <= 1:
-        yield None
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of numerical libraries
-    executor = ProcessPoolExecutor(
-        jobs, context, initializer=_receive, initargs=(looker.problem, replace(looker.root, vertices=()))
-    )
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+def _key(item: _Expansion) -> bytes:
+    return key(item.part, item.split, item.target, item.limit)

@@ -82,7 +82,8 @@ def solve(
 class Warm:
     """The program of one target on the whole domain, kept in the solver: a split only takes vertices away.
 
-    From one part to the next a few dual simplex steps suffice. Bounds that a part has beyond its splits do not
+    From the whole domain's basis to a part's some dual simplex steps suffice; to begin there every time makes a part's
+    multipliers those of the part alone, whatever was solved before. Bounds that a part has beyond its splits do not
     enter, so that the solver's own optimum may be above what `solve` finds.
     """
 
@@ -104,6 +105,8 @@ class Warm:
         # numbers of the solver's columns, where they weigh vertices
         found = [starts[k + 1] + np.arange(len(c.block)) for k, c in enumerate(columns)]
         self._column = np.concatenate(found).astype(np.int32)
+        self._solver.run()
+        self._basis = self._solver.getBasis()
         self._z, self._g = np.concatenate([c.z for c in columns]), np.concatenate([c.g for c in columns])
 
     def solve(self, part: Part) -> Solution | None:
@@ -115,8 +118,7 @@ class Warm:
             gone = ((self._z > 0) & (box[:, ZU] <= 0)) | ((self._z < 0) & (box[:, ZL] >= 0))
             gone |= ((self._g > 0) & (box[:, GU] <= 0)) | ((self._g < 0) & (box[:, GL] >= 0))
             self._solver.changeColsBounds(len(gone), self._column, np.zeros(len(gone)), np.where(gone, 0.0, 1.0))
-        self._solver.run()
-        status = self._solver.getModelStatus()
+        status = self._status()
         if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
             self._solver.clearSolver()
             self._solver.run()
@@ -130,6 +132,13 @@ class Warm:
             if there:
                 return self._program.solution(np.array(ray), (part.lower + part.upper) / 2, -1.0, True)
         return None
+
+    def _status(self) -> Any:
+        self._solver.clearSolver()
+        if self._basis.valid:
+            self._solver.setBasis(self._basis)
+        self._solver.run()
+        return self._solver.getModelStatus()
 
 
 class _Program:
