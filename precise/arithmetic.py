@@ -136,11 +136,12 @@ def primitive(values: Sequence[fmpq]) -> tuple[fmpq, ...]:
     A vector of zeros comes back unchanged. Two vectors are positive multiples of each other exactly when
     their primitive forms are equal.
     """
-    denominator = common_denominator(values)
-    numerators = [fmpz((value * denominator).p) for value in values]
+    numerators = fmpq_mat(1, len(values), list(values)).numer_denom()[0].entries()
     divisor = fmpz(0)
     for number in numerators:
         divisor = divisor.gcd(number)
+        if divisor == 1:
+            break
     if divisor == 0:
         return tuple(values)
     return tuple(fmpq(number // divisor) for number in numerators)

@@ -23,6 +23,7 @@ class UnitBounds:
     def __init__(self, inputs: int) -> None:
         self._first = 1 + inputs  # the feature number of unit 0
         self._units: list[Sequence[fmpz]] = []
+        self._uses: list[list[int]] = []  # the units that each unit uses directly
         self._sizes = [fmpq(1)] * self._first  # of the features, so that the entries of rows are comparable
         self._upper: list[tuple[fmpq | None, fmpq | None]] = []  # of relu(z) and of relu(-z); None: no bound
         self._scaled_units: dict[int, list[Scaled]] = {}  # what is never negative because of a unit
@@ -33,6 +34,7 @@ class UnitBounds:
         highest = [(self._upper_bound(row), self._upper_bound([-value for value in row])) for row in rows]
         sizes = [max(abs(v) * size for v, size in zip(row[1:], self._sizes[1:], strict=False)) for row in rows]
         self._units += units
+        self._uses += [units_of(unit, self._first) for unit in units]
         self._upper += highest
         self._sizes += sizes
         self._scaled_units.clear()  # there are more features now
@@ -43,7 +45,7 @@ class UnitBounds:
         Args:
             row: over the features 1, inputs, units so far; trailing zeros may be left out.
         """
-        below = units_below([row], self._units, self._first)
+        below = _closure(units_of(row, self._first), self._uses)
         if not self._possible(row, below):
             return None
         length = self._first + len(self._units)
@@ -61,7 +63,7 @@ class UnitBounds:
         """A quick test: units that no other one uses must not pull the row down without end."""
         if not below:
             return not any(row[1:])
-        used = {unit for number in below for unit in units_of(self._units[number], self._first)}
+        used = {unit for number in below for unit in self._uses[number]}
         tops = [number for number in below if number not in used]
         return all(row[self._first + n] > 0 or any(b is not None for b in self._upper[n]) for n in tops)
 
@@ -87,8 +89,14 @@ def units_of(row: Entries, first: int) -> list[int]:
 
 def units_below(rows: Iterable[Entries], units: Sequence[Entries], first: int) -> list[int]:
     """The units that rows use, directly or through other units, in order."""
-    used = {number for row in rows for number in units_of(row, first)}
-    for number in reversed(range(len(units))):
+    direct = [number for row in rows for number in units_of(row, first)]
+    return _closure(direct, [units_of(unit, first) for unit in units])
+
+
+def _closure(direct: Iterable[int], uses: Sequence[list[int]]) -> list[int]:
+    """Some units and those that they use, directly or through others, in order."""
+    used = set(direct)
+    for number in reversed(range(len(uses))):
         if number in used:
-            used.update(units_of(units[number], first))
+            used.update(uses[number])
     return sorted(used)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 
 from flint import fmpq
 
@@ -11,16 +12,26 @@ from precise.network import Layer, Network
 
 
 def evaluate(network, point):
-    """The outputs at a point by plain loops over standard-library fractions."""
-    values = [Fraction(int(v.p), int(v.q)) if isinstance(v, fmpq) else Fraction(v) for v in point]
+    """The outputs at a point by plain loops over standard-library integers and fractions."""
+    state, shared = _over_one_denominator(
+        [Fraction(int(v.p), int(v.q)) if isinstance(v, fmpq) else Fraction(v) for v in point]
+    )
     for number, layer in enumerate(network.layers, 1):
-        values = [
-            sum((to_fraction(w) * v for w, v in zip(row, values)), to_fraction(bias))
-            for row, bias in zip(layer.weights, layer.biases)
-        ]
+        values = []
+        for row, bias in zip(layer.weights, layer.biases):
+            entries, scale = _over_one_denominator([to_fraction(v) for v in (bias, *row)])
+            total = entries[0] * shared + sum(w * v for w, v in zip(entries[1:], state))
+            values.append(Fraction(total, scale * shared))
         if number < len(network.layers):
             values = [max(Fraction(0), v) for v in values]
+        state, shared = _over_one_denominator(values)
     return [rational(v) for v in values]
+
+
+def _over_one_denominator(values):
+    """(numerators, denominator): standard-library integers are added faster than fractions."""
+    denominator = lcm(*(v.denominator for v in values))
+    return [v.numerator * (denominator // v.denominator) for v in values], denominator
 
 
 def rewritten(network, generator, steps=6, kinds=range(7)):

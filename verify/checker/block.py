@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from flint import fmpq, fmpq_mat, fmpz
@@ -33,20 +34,23 @@ class Block:
 
     def meet(self, other: Block) -> Block:
         """The part in both."""
-        lows = [max(getattr(self, k + "l"), getattr(other, k + "l")) for k in KINDS]
-        highs = [min(getattr(self, k + "u"), getattr(other, k + "u")) for k in KINDS]
-        return Block(lows[0], highs[0], lows[1], highs[1], lows[2], highs[2])._closed()
+        lows = max(self.zl, other.zl), max(self.dl, other.dl), max(self.gl, other.gl)
+        highs = min(self.zu, other.zu), min(self.du, other.du), min(self.gu, other.gu)
+        return self._within(lows, highs)
 
     def bounded(self, kind: str, side: str, bound: fmpq) -> Block:
         """The part where one of z, d, g is at least (side "lower") or at most (side "upper") the bound."""
+        lows, highs, place = [self.zl, self.dl, self.gl], [self.zu, self.du, self.gu], KINDS.index(kind)
         if side == "lower":
-            fresh = {kind + "l": max(getattr(self, kind + "l"), below(bound))}
+            lows[place] = max(lows[place], below(bound))
         else:
-            fresh = {kind + "u": min(getattr(self, kind + "u"), above(bound))}
-        return replace(self, **fresh)._closed()
+            highs[place] = min(highs[place], above(bound))
+        return self._within(lows, highs)
 
-    def _closed(self) -> Block:
-        return replace(self, gl=max(self.gl, self.zl + self.dl), gu=min(self.gu, self.zu + self.du))
+    def _within(self, lows: Sequence[fmpq], highs: Sequence[fmpq]) -> Block:
+        (zl, dl, gl), (zu, du, gu) = lows, highs
+        found = Block(zl, zu, dl, du, max(gl, zl + dl), min(gu, zu + du))
+        return self if found == self else found  # this one may know its vertices already
 
     @cached_property
     def vertices(self) -> list[tuple[fmpq, fmpq, fmpq, fmpq]]:

@@ -74,17 +74,22 @@ def climb(
         inside: tells which points to keep to: a function of the domain's half-spaces given as a pair
             (normals | bounds) of shape (half-spaces, inputs + 1); None: the box alone.
     """
-    here = np.clip(starts, lower, upper)
-    best, values = here, outputs(layers, here) @ row
+    best = np.clip(starts, lower, upper)
+    values = outputs(layers, best) @ row
+    uphill = np.sign(gradients(layers, best, row))
     for step in STEPS:
+        moving = np.arange(len(best))
         for _ in range(3):
-            here = np.clip(best + step * (upper - lower) * np.sign(gradients(layers, best, row)), lower, upper)
+            here = np.clip(best[moving] + step * (upper - lower) * uphill[moving], lower, upper)
             if inside is not None:
-                here = _back_inside(best, here, inside)
+                here = _back_inside(best[moving], here, inside)
             fresh = outputs(layers, here) @ row
-            better = fresh > values
-            best = np.where(better[:, None], here, best)
-            values = np.where(better, fresh, values)
+            better = fresh > values[moving]
+            moving = moving[better]  # the others would try the same point again
+            if not len(moving):
+                break
+            best[moving], values[moving] = here[better], fresh[better]
+            uphill[moving] = np.sign(gradients(layers, best[moving], row))
     return np.asarray(best[np.argsort(-values)])
 
 
