@@ -22,6 +22,7 @@ from random import Random
 from time import perf_counter
 
 from flint import arb, fmpq
+from threadpoolctl import threadpool_limits
 
 from precise.errors import BudgetExceeded, InputError, OracleError
 from precise.matching.columns import other_columns, widened
@@ -98,7 +99,7 @@ def extract_by_matching(
     run = _Run(oracle, tuple(widths), seed, signs, patience or Patience(), progress or (lambda *_: None))
     start = perf_counter()
     try:
-        with working_precision():
+        with working_precision(), threadpool_limits(1):  # one thread: the same sums on every run
             run.everything()
     except (_Incomplete, BudgetExceeded, OracleError) as stop:
         run.report.outcome = f"Incomplete: {stop}."

@@ -4,11 +4,12 @@ A jump that was measured in one place satisfies the equations of a neuron of lay
 layer, as long as the layers between do not change state: then the surface runs elsewhere in other places. At a
 predicted critical point p and a step d along the row's local gradient, f(p - d) - 2 f(p) + f(p + d) must not be 0,
 unless inactive neurons cut it off from the output. If not the whole output is cut off, f(p + d) - f(p - d) is not 0
-there. So a place speaks against the row if the second difference is proved to be less than 2^-FLAT_BITS of the first
-one. A true neuron whose jump happens to be so small does the same, about once in 2^FLAT_BITS / 4 places: one place in
-AGAINST_SHARE is let pass. A row of a deeper layer that differs from its continuation on a tenth of the space passes
-with a chance of a few per cent, on a fifth with one of 10^-4; the places that lines crossed by chance (`presence`)
-come on top.
+there. So a place speaks against the row if the second difference cannot be told from 0 and is proved to be less than
+2^-FLAT_BITS of the first one. A small bend that is proved speaks neither for the row nor against it: a true neuron
+jumps little wherever the active neurons above hardly use it. A true neuron whose jump is lost in the error does speak
+against, less than once in 2^FLAT_BITS / 4 places: one place in AGAINST_SHARE is let pass. A row of a deeper layer that
+differs from its continuation on a tenth of the space passes with a chance of a few per cent, on a fifth with one of
+10^-4; the places that lines crossed by chance (`presence`) come on top.
 """
 
 from __future__ import annotations
@@ -87,9 +88,10 @@ def _speaks(before: Ball, at: Ball, after: Ball) -> int:
     second, first = before - 2 * at + after, after - before
     if not surely_not_zero(first):
         return 0
-    if abs(second) < abs(first) * arb(2) ** -FLAT_BITS:
-        return -1
-    return 1 if surely_not_zero(second) else 0
+    flat = abs(second) < abs(first) * arb(2) ** -FLAT_BITS
+    if surely_not_zero(second):
+        return 0 if flat else 1
+    return -1 if flat else 0
 
 
 def _on_surface(known: KnownLayers, row: Row, start: Floats) -> tuple[Floats, Floats] | None:

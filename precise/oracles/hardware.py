@@ -25,7 +25,7 @@ neuron in the last): the published constants of the promise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class HardwarePromise:
     def __init__(self, format_: Format, arrays: list[tuple[Array, Array]], summation: str) -> None:
         self.statement = f"{format_.name} evaluation, {summation} summation"
         self.input_bits = format_.bits
+        self.evaluation: Format | None = format_
         self._format = format_
         self._arrays = arrays
         self._above = [_norms(w, b, last=n == len(arrays) - 1) for n, (w, b) in enumerate(arrays)][1:]
@@ -74,6 +75,17 @@ class HardwarePromise:
         layers = [self._used(np.asarray(values.any(axis=0))), *self._above]
         bound = self._propagated(layers, size[:, None], error[:, None], terms[:, None])
         return [[rational(float(b)) for b in row] for row in bound]
+
+    def underflow(self, points: Batch) -> float:
+        """What is left of the bound for inputs and biases of size 0, || |W| || in place of ||W||.
+
+        The other part may then be bounded neuron by neuron: |W| passes on both parts of an error.
+        """
+        values = floats(points)[0]
+        used = self._used(np.asarray(values.any(axis=0)))
+        layers = [replace(layer, weights=layer.absolute, biases=0 * layer.biases) for layer in (used, *self._above)]
+        nothing, terms = np.zeros((1, 1)), np.full((1, 1), float(values.shape[1]))
+        return float(self._propagated(layers, nothing, nothing, terms).max())
 
     def _used(self, columns: NDArray[np.bool_]) -> _Norms:
         """The first layer's norms on the columns that are used; the last few such sets are kept."""

@@ -12,6 +12,7 @@ from flint import fmpq
 
 from precise.arithmetic import Batch
 from precise.oracle import Oracle
+from precise.oracles.formats import Format
 
 Radii = list[list[fmpq]]  # shape (points, outputs)
 
@@ -21,9 +22,13 @@ class Promise(Protocol):
 
     statement: str  # one phrase for reports
     input_bits: int | None  # coordinates of at most this mantissa are taken as they are; None: all are
+    evaluation: Format | None  # answers are the network's layers evaluated in it; None: nothing is said of how
 
     def radii(self, points: Batch, answers: Batch) -> Radii:
         """|answer - exact output| is at most this, shape (points, outputs)."""
+
+    def underflow(self, points: Batch) -> float:
+        """The part of the error that underflow may cause, if there is an `evaluation`; at most, for all points."""
 
 
 class RelativePromise:
@@ -34,6 +39,7 @@ class RelativePromise:
     """
 
     input_bits: int | None = None
+    evaluation: Format | None = None
 
     def __init__(self, bits: int) -> None:
         self.statement = f"correctly rounded to {bits} bits"
@@ -43,11 +49,16 @@ class RelativePromise:
         """|answer| 2^-P."""
         return [[abs(value) * self._unit for value in row] for row in answers.rows()]
 
+    def underflow(self, points: Batch) -> float:
+        """None: the bound is relative."""
+        return 0.0
+
 
 class AbsolutePromise:
     """Every error is at most one number."""
 
     input_bits: int | None = None
+    evaluation: Format | None = None
 
     def __init__(self, bound: fmpq, statement: str) -> None:
         self.statement = statement
@@ -56,6 +67,10 @@ class AbsolutePromise:
     def radii(self, points: Batch, answers: Batch) -> Radii:
         """The number, for every answer."""
         return [[self._bound] * answers.width for _ in range(answers.size)]
+
+    def underflow(self, points: Batch) -> float:
+        """None beyond the bound."""
+        return 0.0
 
 
 @runtime_checkable
