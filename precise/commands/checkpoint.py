@@ -52,9 +52,14 @@ def opened(checkpoint: Path | None, resume: Path | None, identity: dict[str, str
 
 
 def identity_of(
-    model: Path | None, oracle: str, shape: tuple[int, ...] | None, seed: int, precision: str | None
+    model: Path | None,
+    oracle: str,
+    shape: tuple[int, ...] | None,
+    seed: int,
+    precision: str | None,
+    methods: tuple[str, str] = ("walk", "exact"),
 ) -> dict[str, str]:
-    """What decides every choice of a run; the budget, the number of processes and the cluster do not."""
+    """What decides every choice of a run, `methods` (signatures, signs) included; the budget and the processes do not."""
     source = model or _source(oracle)
     return {
         "version": f"precise-verify {version('precise-verify')}",
@@ -63,6 +68,8 @@ def identity_of(
         "precision": precision or "as the oracle says",
         "widths": "auto" if shape is None else "-".join(map(str, shape)),
         "seed": str(seed),
+        "signatures": methods[0],
+        "sign method": methods[1],
     }
 
 

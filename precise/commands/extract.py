@@ -93,16 +93,18 @@ def extract(
     for place in (out, json_file):
         check_place(place)
     check_methods(signatures, signs, oracle_precision)
-    if signatures == "match" and (scheduler or checkpoint or resume):
-        raise InputError("expected --scheduler, --checkpoint and --resume only with --signatures walk")
+    if signatures == "match" and scheduler:
+        raise InputError("expected --scheduler only with --signatures walk")
     asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision)
-    if signatures == "match":
-        with _progress() as progress:
-            extract_and_write(asked, shape, seed, signs, out, json_file, progress)
-        return
+    if signatures == "match" and shape is None:
+        raise InputError("--signatures match: expected widths, not auto")
     promised = oracle_precision or (None if precision is None else str(precision))
-    identity = identity_of(model, oracle, shape, seed, promised)
+    identity = identity_of(model, oracle, shape, seed, promised, (signatures, signs))
     journal = opened(checkpoint, resume, identity, *(place for place in (model, out, json_file) if place))
+    if signatures == "match" and shape is not None:
+        with _progress() as progress:
+            extract_and_write(asked, shape, seed, signs, out, json_file, progress, journal)
+        return
     with _progress() as progress:
         result = run(asked, shape, seed, jobs, progress=progress, scheduler=scheduler, journal=journal)
     if json_file is not None:

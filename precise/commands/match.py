@@ -17,6 +17,7 @@ from precise.formats.atomic_file import write_whole
 from precise.network import Network
 
 if TYPE_CHECKING:
+    from precise.journal.file import Journal
     from precise.matching.extract import Matched, Progress
     from precise.oracle import Oracle
 
@@ -49,19 +50,18 @@ def check_methods(signatures: str, signs: str, oracle_precision: str | None) -> 
 
 def extract_and_write(
     oracle: Oracle,
-    widths: tuple[int, ...] | None,
+    widths: tuple[int, ...],
     seed: int,
     signs: str,
     out: Path,
     json_file: Path | None,
     progress: Progress,
+    journal: Journal | None = None,
 ) -> None:
     """Run the extraction; write the network of midpoints if it is complete, what there is as JSON otherwise."""
     from precise.matching.extract import extract_by_matching
 
-    if widths is None:
-        raise InputError("--signatures match: expected widths, not auto")
-    result = extract_by_matching(oracle, widths, seed, signs, progress=progress)
+    result = extract_by_matching(oracle, widths, seed, signs, progress=progress, journal=journal)
     if json_file is not None:
         write_whole(json_file, (json.dumps(_enclosures(result), indent=1) + "\n").encode())
     show(f"{result.report.text()}\n\n{_write(result, out)}")

@@ -25,6 +25,8 @@ from flint import arb, fmpq
 from threadpoolctl import threadpool_limits
 
 from precise.errors import BudgetExceeded, InputError, OracleError
+from precise.journal.file import Journal
+from precise.journal.oracle import JournaledOracle
 from precise.matching.columns import other_columns, widened
 from precise.matching.layer import Patience, match_layer
 from precise.matching.outputs import output_rows
@@ -75,6 +77,7 @@ def extract_by_matching(
     signs: str = "exact",
     patience: Patience | None = None,
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> Matched:
     """Recover a network from an oracle that rounds.
 
@@ -85,9 +88,10 @@ def extract_by_matching(
         signs: a name of `precise.signs.methods.METHODS`.
         patience: when a layer counts as having no further neuron that can be told.
         progress: called with (stage, done, total).
+        journal: keeps every answer; with one of an unfinished run, that run goes on where it was.
 
     Raises:
-        InputError: the widths do not fit the oracle, or there is no such method.
+        InputError: the widths do not fit the oracle, there is no such method, or the journal cannot be written.
     """
     if signs not in METHODS:
         raise InputError(f"signs {signs!r}: expected one of {', '.join(METHODS)}")
@@ -96,6 +100,8 @@ def extract_by_matching(
             f"widths: expected {oracle.input_width} inputs, hidden layers and {oracle.output_width} outputs, "
             f"not {list(widths)}"
         )
+    if journal is not None:
+        oracle = JournaledOracle(oracle, journal)
     run = _Run(oracle, tuple(widths), seed, signs, patience or Patience(), progress or (lambda *_: None))
     start = perf_counter()
     try:

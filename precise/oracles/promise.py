@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from flint import fmpq
 
 from precise.arithmetic import Batch
+from precise.journal.oracle import JournaledOracle
 from precise.oracle import Oracle
 from precise.oracles.formats import Format
 
@@ -80,6 +81,8 @@ class _Promising(Protocol):
 
 def promise_of(oracle: Oracle) -> Promise:
     """The oracle's own promise, or the one that its `precision` states."""
+    if isinstance(oracle, JournaledOracle):
+        return promise_of(oracle.inner)
     if isinstance(oracle, _Promising):
         return oracle.promise
     if oracle.precision is None:

@@ -143,3 +143,20 @@ def test_a_changed_model_is_refused(place: Place) -> None:
     assert refused.returncode == 2
     assert refused.stderr.startswith("precise: run.checkpoint: a checkpoint of another model")
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_run_under_rounding_error_goes_on_as_well(place: Place) -> None:
+    """The same result and counts as unbroken, and no point is put to the oracle twice for one question."""
+    save_network(random_network("6-4x2-1", seed=2), place.folder / "model.json")
+    match = ("--signatures", "match", "--precision", "80")
+    assert place.run(*match).returncode == 0
+    result, paid = place.result(), Counter(place.paid())
+    (place.folder / "paid").unlink()
+    assert place.run(*match, "--checkpoint", "run.checkpoint", end="kill 20").returncode == -signal.SIGKILL
+    assert place.run(*match, "--resume", "run.checkpoint", end="kill 40").returncode == -signal.SIGKILL
+    refused = place.run(*match, "--signs", "soe", "--resume", "run.checkpoint")
+    assert refused.returncode == 2
+    assert "a checkpoint of another sign method: exact, expected soe" in refused.stderr
+    assert place.run(*match, "--resume", "run.checkpoint").returncode == 0
+    assert place.result() == result
+    assert Counter(place.paid()) == paid
