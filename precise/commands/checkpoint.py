@@ -59,7 +59,11 @@ def identity_of(
     precision: str | None,
     methods: tuple[str, str] = ("walk", "exact"),
 ) -> dict[str, str]:
-    """What decides every choice of a run, `methods` (signatures, signs) included; the budget and the processes do not."""
+    """What decides every choice of a run; the budget, the number of processes and the cluster do not.
+
+    Args:
+        methods: for the signatures, and for the signs.
+    """
     source = model or _source(oracle)
     return {
         "version": f"precise-verify {version('precise-verify')}",

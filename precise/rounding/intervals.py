@@ -7,6 +7,7 @@ above the roundings of the float64 sums here, which have at most a few thousand 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,14 @@ class IntervalNetwork:
         layers = [Interval.of(layer) for layer in rows]
         self.weights = [Interval(layer.mid[:, :-1].T, layer.rad[:, :-1].T) for layer in layers]
         self.biases = [Interval(layer.mid[:, -1], layer.rad[:, -1]) for layer in layers]
+
+    def with_input(self, column: Sequence[arb]) -> IntervalNetwork:
+        """The same with one more input, and its weight on every neuron of the first layer."""
+        first, more = self.weights[0], Interval.of([column])
+        wider = copy(self)
+        joined = Interval(np.vstack([first.mid, more.mid]), np.vstack([first.rad, more.rad]))
+        wider.weights = [joined, *self.weights[1:]]
+        return wider
 
     def passed(self, points: Floats) -> Pass:
         """Everything at points that are floats, shape (points, inputs)."""

@@ -33,7 +33,7 @@ class View:
         self.width = len(self.coordinates)
         bits = self.promise.input_bits
         self.grid = FINEST_GRID if bits is None else max(0, min(FINEST_GRID, bits - LARGEST_BITS))
-        self._combination = tuple(combination)
+        self.combination = tuple(combination)
 
     @property
     def unit(self) -> fmpq:
@@ -43,7 +43,7 @@ class View:
     def ask(self, points: Sequence[GridPoint]) -> Vector:
         """The combination of the outputs at every point."""
         return [
-            sum((b * c for b, c in zip(row, self._combination, strict=True) if c), arb(0))
+            sum((b * c for b, c in zip(row, self.combination, strict=True) if c), arb(0))
             for row in self.ask_outputs(points)
         ]
 
@@ -66,7 +66,7 @@ class View:
 
     def combined(self, outputs: Sequence[Ball]) -> Ball:
         """The combination of one answer's outputs."""
-        return sum((b * c for b, c in zip(outputs, self._combination, strict=True) if c), arb(0))
+        return sum((b * c for b, c in zip(outputs, self.combination, strict=True) if c), arb(0))
 
     def balls(self, point: Sequence[int]) -> Vector:
         """A point as exact numbers."""
