@@ -14,8 +14,8 @@ from math import comb
 
 import numpy as np
 
-from verify.diagnosis.answers import Floats, Place
-from verify.diagnosis.relaxed_signs import RelaxedSigns, left_over
+from verify.diagnosis.black_box.answers import Floats, Place
+from verify.diagnosis.black_box.relaxed_signs import RelaxedSigns, left_over
 
 MOST_SETS = 200_000  # tried exhaustively
 STARTS = 6

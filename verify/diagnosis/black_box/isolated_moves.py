@@ -25,8 +25,8 @@ from flint import fmpq
 
 from precise.arithmetic import sign, to_float
 from precise.network import Network
-from verify.diagnosis.answers import OUTWARD, Answers, Floats, Integers, Place, Questions, flipped
-from verify.diagnosis.sampling import FARTHEST, Sampler
+from verify.diagnosis.black_box.answers import OUTWARD, Answers, Floats, Integers, Place, Questions, flipped
+from verify.diagnosis.black_box.sampling import FARTHEST, Sampler
 
 DRAWN = 48  # points looked at in a round
 AT_ONCE = 2  # points of a round that are asked, each with all its moves
@@ -100,6 +100,24 @@ class IsolatedMoves:
                 tried[move.neuron, move.side] = tried.get((move.neuron, move.side), 0) + 1
         return [i + 1 for i in work.open]
 
+    def contradicted(self, layer: int) -> bool:
+        """Is a neuron of a decided layer proved to act on the side where it is off? Then some row up to it is wrong.
+
+        Raises:
+            BudgetExceeded, OracleError: from the oracle.
+        """
+        below = {place: proof for place, proof in self.proofs.items() if place[0] < layer}
+        again = IsolatedMoves(self.questions, self.columns, self.network, self.sampler, below)
+        wanted = {(i - 1, -proof.sign) for (k, i), proof in self.proofs.items() if k == layer}
+        for _ in range(ROUNDS // 4):
+            work = _Layer(self.network, layer, below)
+            moves = [m for m in again._chosen(work, {}) if (m.neuron, m.side) in wanted]
+            if moves:
+                again._ask(work, moves)
+            if any(place[0] == layer for place in again.proofs):
+                return True
+        return False
+
     def _chosen(self, work: _Layer, tried: dict[tuple[int, int], int]) -> list[Move]:
         """The moves from the points that offer most of what was tried least."""
         offers = []
@@ -133,9 +151,10 @@ class IsolatedMoves:
         self.seen.append(answers)
         second = [len(rows) + n for n in range(len(moves))]
         for move, a, b in zip(moves, first, second, strict=True):
-            if move.neuron in work.open and (
-                np.abs(answers.values[a] - answers.values[b]) > answers.errors[a] + answers.errors[b]
-            ).any():
+            if (
+                move.neuron in work.open
+                and (np.abs(answers.values[a] - answers.values[b]) > answers.errors[a] + answers.errors[b]).any()
+            ):
                 proof = work.proof(move, self.questions, answers.part([a, b]))
                 if proof is not None:
                     self.proofs[proof.place] = proof
@@ -176,7 +195,7 @@ class _Layer:
             column[at] -= 1
             if np.abs(column).max() > ISOLATED or not values[i]:
                 continue
-            step = inverse[:, at]
+            step = np.asarray(inverse[:, at], dtype=np.float64)
             length = self._longest(point, step, [*below, (rows[off], values[off])], float(values[i]))
             if abs(length) * float(np.linalg.norm(step)) > 0 and abs(length) > SMALLEST * np.linalg.norm(rows[i]):
                 found.append((i, 1 if values[i] > 0 else -1, point + 0.9 * length * step))
@@ -184,9 +203,10 @@ class _Layer:
 
     def _local(self, point: Floats) -> tuple[list[tuple[Floats, Floats]], tuple[Floats, Floats]]:
         found: list[tuple[Floats, Floats]] = []
-        rows, held = np.eye(len(point)), point
+        rows: Floats = np.eye(len(point))
+        held = point
         for weights, biases in self._arrays:
-            rows, values = weights @ rows, weights @ held + biases
+            rows, values = np.asarray(weights @ rows, dtype=np.float64), weights @ held + biases
             found.append((rows, values))
             rows, held = rows * (values > 0)[:, None], np.maximum(values, 0)
         return found[:-1], found[-1]

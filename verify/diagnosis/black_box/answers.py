@@ -38,6 +38,7 @@ class Answers:
     values: Floats  # shape (points, outputs)
     errors: Floats  # |value - exact output of the true network| is at most this, the rounding to float64 included
     exact: list[list[fmpq]]  # the answers as they came
+    radii: list[list[fmpq]]  # and their promised errors
 
     def __len__(self) -> int:
         return len(self.points)
@@ -45,8 +46,8 @@ class Answers:
     def part(self, which: Sequence[int] | Integers) -> Answers:
         """Some of them."""
         chosen = [int(i) for i in which]
-        exact = [self.exact[i] for i in chosen]
-        return Answers(self.points[chosen], self.values[chosen], self.errors[chosen], exact)
+        exact, radii = ([table[i] for i in chosen] for table in (self.exact, self.radii))
+        return Answers(self.points[chosen], self.values[chosen], self.errors[chosen], exact, radii)
 
     def joined(self, other: Answers) -> Answers:
         """These and others on the same columns."""
@@ -55,6 +56,7 @@ class Answers:
             np.concatenate([self.values, other.values]),
             np.concatenate([self.errors, other.errors]),
             self.exact + other.exact,
+            self.radii + other.radii,
         )
 
 
@@ -86,7 +88,7 @@ class Questions:
 
     def to_floats(self, points: Integers) -> Floats:
         """Grid points as float64, exactly: their integers have at most 49 bits."""
-        return points * 2.0**-self.grid
+        return np.asarray(points * 2.0**-self.grid, dtype=np.float64)
 
     def batch(self, points: Integers) -> Batch:
         """Grid points for a network whose inputs are the columns."""
@@ -108,7 +110,8 @@ class Questions:
         radii = self.promise.radii(batch, found)
         values = np.array([[to_float(v) for v in row] for row in exact])
         errors = np.array([[to_float(r) for r in row] for row in radii])
-        return Answers(points, values, (errors * OUTWARD + np.abs(values) * UNIT) * OUTWARD + 5e-324, exact)
+        errors = (errors * OUTWARD + np.abs(values) * UNIT) * OUTWARD + 5e-324
+        return Answers(points, values, errors, exact, radii)
 
 
 def slice_of(network: Network) -> list[int]:

@@ -1,8 +1,8 @@
-"""Every open sign as a number t: relu(-z) = relu(z) - z, so a neuron hands on relu(z) - t z, right for t = 0, wrong for 1.
+"""Every open sign as a number t: relu(-z) = relu(z) - z, so a neuron hands on relu(z) - t z, with t = 1 if it is wrong.
 
 With the signs below settled, the outputs are affine in the last hidden layer's t:
 
-    f(x) = b + sum_m a_m relu(z_m(x)) - sum_m t_m a_m z_m(x),    so    A t = r,   A_m = a_m z_m,   r = b + a relu(z) - f .
+    f(x) = b + sum_m a_m relu(z_m(x)) - sum_m t_m a_m z_m(x),  so  A t = r,  A_m = a_m z_m,  r = b + a relu(z) - f.
 
 A set of signs below is refuted, with whatever signs of the last hidden layer, by any vector v with
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from precise.arithmetic import to_float
 from precise.network import Network
-from verify.diagnosis.answers import UNIT, Answers, Floats, Place, Questions
+from verify.diagnosis.black_box.answers import UNIT, Answers, Floats, Place, Questions
 
 MARGIN = 1 + 2.0**-30  # of bounds that are float64 sums of fewer than 2^20 positive terms
 CHUNK_ENTRIES = 1 << 20  # preactivations of a layer held at once
@@ -64,7 +64,7 @@ class RelaxedSigns:
     @property
     def widths(self) -> list[int]:
         """Neurons of the layers `first` to the last hidden one."""
-        return [self._start.shape[1], *(w.shape[1] for w, _ in self._arrays[:-1])]
+        return [int(self._start.shape[1]), *(int(w.shape[1]) for w, _ in self._arrays[:-1])]
 
     def systems(self, places: Sequence[Place], shares: Floats) -> tuple[Floats, Floats]:
         """(A, r) of every candidate, shapes (candidates, equations, last hidden neurons) and (candidates, equations).
@@ -90,12 +90,12 @@ class RelaxedSigns:
 
     def chunk(self) -> int:
         """How many candidates to look at at once."""
-        return max(1, CHUNK_ENTRIES // (self._start.shape[0] * max(self.widths) * self._answers.shape[1]))
+        return max(1, CHUNK_ENTRIES // int(self._answers.size * max(self.widths)))
 
     def residuals(self, places: Sequence[Place], shares: Floats) -> Floats:
         """The least-squares residuals of candidates with the last hidden layer's t free, shape (candidates,)."""
         table, right = self.systems(places, shares)
-        return np.linalg.norm(left_over(table, right), axis=1)
+        return np.asarray(np.linalg.norm(left_over(table, right), axis=1), dtype=np.float64)
 
     def refuted(self, places: Sequence[Place], shares: Floats) -> np.ndarray:
         """Which candidates are refuted, whatever the signs of the last hidden layer; shape (candidates,)."""

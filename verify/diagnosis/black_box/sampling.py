@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.diagnosis.answers import Floats
+from verify.diagnosis.black_box.answers import Floats
 
 SHARES = (0.5, 0.65, 0.8, 1.0)  # of first-layer neurons that are meant to be active
 FARTHEST = 2.0**8  # coordinates stay below this, half of what the grid holds
@@ -19,9 +19,8 @@ class Sampler:
         self._biases = biases
         self._lengths = np.linalg.norm(weights, axis=0)
         self._inputs = weights.shape[0]
-        inverse = np.linalg.pinv(weights)
-        self._inverse = inverse if np.allclose(inverse @ weights @ inverse, inverse) else None
-        rank = np.linalg.matrix_rank(weights) if min(weights.shape) else 0
+        self._inverse = np.linalg.pinv(weights)
+        rank = np.linalg.matrix_rank(weights)
         self.independent = bool(rank == weights.shape[1])
 
     def draw(self, count: int) -> Floats:
@@ -36,7 +35,7 @@ class Sampler:
     def _points(self, count: int) -> Floats:
         draw = self._generator
         scales = 2.0 ** draw.uniform(-2, 3, (count, 1))
-        if not self.independent or self._inverse is None:
+        if not self.independent:
             return np.asarray(scales * draw.standard_normal((count, self._inputs)))
         shares = draw.choice(SHARES, (count, 1))
         sides = np.where(draw.random((count, len(self._biases))) < shares, 1.0, -1.0)

@@ -1,0 +1,101 @@
+"""The faults' names for the numbers that a fit has changed."""
+
+from __future__ import annotations
+
+from flint import fmpq
+
+from precise.arithmetic import to_float
+from precise.network import Network, Row
+from verify.diagnosis.fault import Certainty, Entry, Fault, Kind
+from verify.verdict import Witness
+
+SHOWN = 4  # entries that the evidence names
+
+
+def named(base: Network, mended: Network, witness: Witness | None) -> list[Fault]:
+    """What was wrong with the base, given the mended network: scales, spurious neurons, rows, the output layer."""
+    rows = _changed_rows(base, mended)
+    found: list[Fault] = []
+    for (k, j), factor in _whole_columns(base, mended).items():
+        above = {place for place in rows if place[0] == k + 1}
+        if all(_only(base, mended, place, j) for place in above):
+            for place in above:
+                rows.pop(place)
+            found.append(_column_fault(k, j, factor, witness))
+    for (k, i), entries in rows.items():
+        found.append(_row_fault(base, mended, k, i, entries, witness))
+    return found
+
+
+def changed_entries(base: Network, mended: Network) -> int:
+    """How many numbers differ."""
+    return sum(len(entries) for entries in _changed_rows(base, mended).values())
+
+
+def _row(network: Network, k: int, i: int) -> Row:
+    """Bias and weights."""
+    layer = network.layers[k - 1]
+    return (layer.biases[i - 1], *layer.weights[i - 1])
+
+
+def _changed_rows(base: Network, mended: Network) -> dict[tuple[int, int], tuple[Entry, ...]]:
+    found = {}
+    for k, layer in enumerate(base.layers, 1):
+        for i in range(1, layer.neurons + 1):
+            pairs = zip(_row(base, k, i), _row(mended, k, i), strict=True)
+            entries = tuple(Entry(n, a, b) for n, (a, b) in enumerate(pairs) if a != b)
+            if entries:
+                found[k, i] = entries
+    return found
+
+
+def _whole_columns(base: Network, mended: Network) -> dict[tuple[int, int], fmpq]:
+    """{(layer, neuron): factor} of hidden neurons whose outgoing weights, two or more, are all this multiple now."""
+    found = {}
+    for k in range(1, len(base.layers)):
+        for j in range(base.widths[k]):
+            pairs = [
+                (a[j], b[j]) for a, b in zip(base.layers[k].weights, mended.layers[k].weights, strict=True) if a[j]
+            ]
+            factors = {b / a for a, b in pairs}
+            if len(pairs) > 1 and len(factors) == 1 and factors != {fmpq(1)}:
+                found[k, j + 1] = factors.pop()
+    return found
+
+
+def _only(base: Network, mended: Network, place: tuple[int, int], neuron: int) -> bool:
+    pairs = zip(_row(base, *place), _row(mended, *place), strict=True)
+    return all(a == b for n, (a, b) in enumerate(pairs) if n != neuron)
+
+
+def _column_fault(k: int, j: int, factor: fmpq, witness: Witness | None) -> Fault:
+    if not factor:
+        text = f"Without neuron {j} of layer {k}, whose outgoing weights fit only as 0, all answers are explained."
+        return Fault(Kind.SPURIOUS, k, (j,), text, Certainty.LIKELY, witness=witness)
+    text = (
+        f"All outgoing weights of neuron {j} of layer {k} fit only as {to_float(factor):.6g} times what they are: its "
+        f"row is {to_float(1 / factor):.6g} times what the next layer reckons with."
+    )
+    return Fault(Kind.SCALE, k, (j,), text, Certainty.LIKELY, factor=1 / factor, witness=witness)
+
+
+def _row_fault(
+    base: Network, mended: Network, k: int, i: int, entries: tuple[Entry, ...], witness: Witness | None
+) -> Fault:
+    old, new = _row(base, k, i), _row(mended, k, i)
+    factors = {b / a for a, b in zip(old, new, strict=True) if a}
+    if k < len(base.layers) and len(factors) == 1 and len(entries) > 1 and min(factors) > 0:
+        factor = 1 / factors.pop()
+        text = (
+            f"The whole row of neuron {i} of layer {k} is {to_float(factor):.6g} times the row that fits the answers."
+        )
+        return Fault(Kind.SCALE, k, (i,), text, Certainty.LIKELY, factor=factor, witness=witness)
+    shown = "; ".join(
+        f"{f'weight of input {e.index}' if e.index else 'bias'} {to_float(e.found):.6g} instead of "
+        f"{to_float(e.right or fmpq(0)):.6g}"
+        for e in entries[:SHOWN]
+    )
+    more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
+    kind = Kind.ENTRIES if k < len(base.layers) else Kind.OUTPUT
+    text = f"With the row of neuron {i} of layer {k} fitted, all answers are explained: {shown}{more}."
+    return Fault(kind, k, (i,), text, Certainty.LIKELY, entries=entries, witness=witness)

@@ -1,0 +1,267 @@
+"""Wrong numbers from answers alone: which few rows or columns, fitted, explain what no set of signs explains.
+
+A single row's entries (or one neuron's outgoing weights) are fitted to answers on the slice, the rest being as it is.
+What fits all of them, and fresh points in all inputs, is an explanation; that there is no other one is not proved, so
+these faults are called likely. First-layer weights outside the slice show as wrong slopes, input after input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from precise.network import Network
+from verify.diagnosis.black_box.answers import Answers, Floats, Place, Questions, flipped, on_slice
+from verify.diagnosis.black_box.fresh_points import Agreement, agreement, disagreeing, fresh_answers
+from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
+from verify.diagnosis.black_box.parameter_fit import FloatNetwork, Parameter, fit, settled, with_entries
+from verify.diagnosis.black_box.row_faults import changed_entries, named
+from verify.diagnosis.black_box.sampling import Sampler
+from verify.diagnosis.black_box.sign_search import Signs
+from verify.diagnosis.fault import Certainty, Fault, Kind
+from verify.verdict import Witness
+
+EQUATIONS = 3  # an unknown
+SPARE = 60
+CLOSE = 6  # sets of parameters that are fitted after a first linear step
+MOST_SETS = 3  # rows or columns that are wrong at once
+BASES = 2  # centres at which all slopes outside the slice are asked for
+STEP = 1.0  # along an input outside the slice
+Progress = Callable[[str], None]
+Group = tuple[Parameter, ...]
+
+
+class RowSearch:
+    """One search for wrong numbers."""
+
+    def __init__(
+        self,
+        questions: Questions,
+        recovered: Network,
+        signs: Signs,
+        generator: np.random.Generator,
+        progress: Progress,
+    ) -> None:
+        self.questions = questions
+        self.recovered = recovered
+        self.signs = signs
+        self.generator = generator
+        self.progress = progress
+        self.columns = signs.columns
+        weights, biases = on_slice(recovered, self.columns).to_numpy()[0]
+        self.sampler = Sampler(weights, biases, generator)
+
+    def run(self, fresh: Agreement) -> dict[str, object]:
+        """The diagnosis' faults, outcome and repaired network.
+
+        Raises:
+            BudgetExceeded, OracleError: from the oracle.
+        """
+        witness = fresh.witness(self.questions)
+        for turned in self._bases():
+            self.progress("numbers: rows and columns one by one")
+            base = flipped(self.recovered, turned)
+            found = self._mended(base, fresh.answers)
+            if found is not None:
+                return self._explained(turned, base, found, witness)
+        return self._unexplained(witness)
+
+    def _bases(self) -> list[frozenset[Place]]:
+        """Sets of signs to start from: those that fit on the slice, and what single moves say, fewer layers first."""
+        wrong = frozenset(place for place, proof in self.signs.proofs.items() if proof.sign < 0)
+        layers = sorted({k for k, _ in self.signs.proofs})
+        bases = [frozenset(place for place in wrong if place[0] <= k) for k in (0, *layers)]
+        return list(dict.fromkeys([*self.signs.explanations, *bases]))
+
+    # -- fitting -----------------------------------------------------------------------------------------------------
+
+    def _mended(self, base: Network, fresh: Answers) -> Network | None:
+        """A network that fits the slice and the fresh points; None: none was found."""
+        inside = self._inside(base)
+        if inside is None:
+            return None
+        if agreement(inside, self.questions, fresh).agree:
+            return inside
+        outside = self._outside(inside)
+        return outside if outside is not None and agreement(outside, self.questions, fresh).agree else None
+
+    def _answers(self, unknowns: int) -> Answers:
+        count = EQUATIONS * unknowns + SPARE
+        have = self.signs.answers
+        missing = count - (0 if have is None else len(have))
+        if missing > 0:
+            more = self.questions.ask(self.questions.to_grid(self.sampler.draw(missing)), self.columns)
+            self.signs.answers = more if have is None else have.joined(more)
+        assert self.signs.answers is not None
+        return self.signs.answers
+
+    def _inside(self, base: Network) -> Network | None:
+        """The base with a few rows or columns fitted so that all answers on the slice are explained."""
+        sliced = on_slice(base, self.columns)
+        answers = self._answers(max(sliced.widths[:-1]) + 1)
+        floats, groups = FloatNetwork(sliced), list(_groups(sliced))
+        if not disagreeing(sliced.evaluate(self.questions.batch(answers.points)).rows(), answers):
+            return base
+        points = self.questions.to_floats(answers.points)
+        chosen: Group = ()
+        for _ in range(MOST_SETS):
+            ranked = self._ranked(floats, groups, chosen, points, answers)
+            best: tuple[float, Group] | None = None
+            fitting: list[Network] = []
+            for group in ranked[:CLOSE]:
+                together = tuple(dict.fromkeys((*chosen, *group)))
+                found = fit(floats, together, points, answers)
+                mended = settled(sliced, found, self.questions, answers)
+                if not disagreeing(mended.evaluate(self.questions.batch(answers.points)).rows(), answers):
+                    fitting.append(mended)
+                if best is None or found.residual < best[0]:
+                    best = found.residual, together
+            if fitting:
+                mended = min(fitting, key=lambda network: changed_entries(sliced, network))
+                return _widened(base, sliced, mended, self.columns)
+            if best is None:
+                return None
+            chosen = best[1]
+            if EQUATIONS * len(chosen) > 2 * answers.values.size:
+                return None
+        return None
+
+    @staticmethod
+    def _ranked(
+        floats: FloatNetwork, groups: Sequence[Group], chosen: Group, points: Floats, answers: Answers
+    ) -> list[Group]:
+        """The groups by what a linear step leaves unexplained, the least first."""
+        held = floats.held(points)
+        left = (answers.values - held[-1]).reshape(-1)
+        every = list(dict.fromkeys(p for group in groups for p in group))
+        position = {p: n for n, p in enumerate(every)}
+        jacobian = floats.jacobian(held, every)
+        already = [position[p] for p in chosen]
+        scores = []
+        for group in groups:
+            own = list(dict.fromkeys([*already, *(position[p] for p in group)]))
+            table = jacobian[:, own]
+            basis = np.linalg.qr(table)[0]
+            scores.append(float(np.linalg.norm(left - basis @ (basis.T @ left))) if table.any() else np.inf)
+        return [groups[int(n)] for n in np.argsort(scores, kind="stable") if np.isfinite(scores[int(n)])]
+
+    # -- outside the slice -------------------------------------------------------------------------------------------
+
+    def _outside(self, base: Network) -> Network | None:
+        """First-layer weights of the inputs outside the slice, refitted where a slope is another one."""
+        others = [c for c in range(base.input_width) if c not in set(self.columns)]
+        if not others:
+            return None
+        self.progress("first-layer weights outside the slice")
+        wrong = self._wrong_slopes(base, others)
+        neurons = base.widths[1]
+        if not wrong or len(wrong) * (EQUATIONS * neurons + 8) > self.questions.left:
+            return None
+        mended = base
+        for c in wrong:
+            at = [*self.columns, c]
+            points = np.hstack([self.sampler.draw(EQUATIONS * neurons + 8), np.zeros((EQUATIONS * neurons + 8, 1))])
+            points[:, -1] = STEP * self.generator.choice([-2.0, -1.0, 1.0, 2.0], len(points))
+            answers = self.questions.ask(self.questions.to_grid(points), at)
+            sliced = on_slice(mended, at)
+            group = tuple((1, i, len(at)) for i in range(1, neurons + 1))
+            found = fit(FloatNetwork(sliced), group, self.questions.to_floats(answers.points), answers)
+            mended = _widened(mended, sliced, settled(sliced, found, self.questions, answers), at)
+        return mended
+
+    def _wrong_slopes(self, base: Network, others: Sequence[int]) -> list[int]:
+        """Inputs outside the slice along which an answer refutes the base."""
+        wrong: set[int] = set()
+        for _ in range(BASES):
+            centre = self.questions.to_grid(self.sampler.draw(1))[0]
+            points = np.zeros((len(others), base.input_width), dtype=np.int64)
+            points[:, self.columns] = centre
+            points[np.arange(len(others)), list(others)] = int(STEP * 2**self.questions.grid)
+            answers = self.questions.ask(points, range(base.input_width))
+            wrong |= {others[n] for n in agreement(base, self.questions, answers).refuted}
+        return sorted(wrong)
+
+    # -- what is said ------------------------------------------------------------------------------------------------
+
+    def _explained(
+        self, turned: frozenset[Place], base: Network, mended: Network, witness: Witness | None
+    ) -> dict[str, object]:
+        again = agreement(mended, self.questions, fresh_answers(self.questions, self.generator))
+        signs = tuple(Fault(Kind.SIGN, k, (i,), _SIGN, Certainty.LIKELY, witness=witness) for k, i in sorted(turned))
+        numbers = named(base, mended, witness)
+        if not again.agree:
+            return self._unexplained(witness)
+        return {
+            "faults": tuple(sorted((*signs, *numbers), key=lambda fault: fault.place)),
+            "explained": True,
+            "outcome": (
+                f"No set of wrong signs explains the answers; with {len(numbers)} "
+                f"{'fault' if len(numbers) == 1 else 'faults'} in numbers mended"
+                f"{f' and {len(signs)} signs' if signs else ''}, the network agrees with the oracle at "
+                f"{len(again.answers)} fresh points. Other explanations were not excluded."
+            ),
+            "repaired": mended,
+        }
+
+    def _unexplained(self, witness: Witness | None) -> dict[str, object]:
+        layer = self._first_contradiction()
+        outcome = (
+            "The network is not the oracle's, and neither signs nor a few wrong rows explain the answers. If every row "
+            "is right to some bits only, refine it first (precise refine), or lower what the oracle is said to promise."
+        )
+        if layer is None:
+            return {"faults": (), "explained": False, "outcome": outcome}
+        fault = Fault(
+            Kind.ENTRIES,
+            layer,
+            (),
+            (
+                f"A neuron of layer {layer} acts on both sides of its recovered hyperplane, which no neuron does: some "
+                f"row of {f'layers 1 to {layer}' if layer > 1 else 'layer 1'} is no multiple of the true one, whatever "
+                "the signs and the layers above are; the layers below showed nothing of the kind."
+            ),
+            Certainty.LIKELY,
+            witness=witness,
+        )
+        return {"faults": (fault,), "explained": False, "outcome": f"Layer {layer} is wrong or rests on one. {outcome}"}
+
+    def _first_contradiction(self) -> int | None:
+        """The first layer in which a neuron is proved to act on both sides."""
+        sliced = on_slice(self.recovered, self.columns)
+        moves = IsolatedMoves(self.questions, self.columns, sliced, self.sampler, self.signs.proofs)
+        for layer in sorted({k for k, _ in self.signs.proofs}):
+            if moves.contradicted(layer):
+                return layer
+        return None
+
+
+_SIGN = (
+    "With this row negated and the other faults mended, the network gives the oracle's answers within their errors; "
+    "other explanations were not excluded."
+)
+
+
+def _groups(network: Network) -> Iterator[Group]:
+    """Every row, and every hidden neuron's outgoing weights."""
+    for k, layer in enumerate(network.layers, 1):
+        for i in range(1, layer.neurons + 1):
+            yield tuple((k, i, j) for j in range(layer.inputs + 1))
+    for k, layer in enumerate(network.layers[1:], 2):
+        for j in range(1, layer.inputs + 1):
+            yield tuple((k, i, j) for i in range(1, layer.neurons + 1))
+
+
+def _widened(base: Network, sliced: Network, mended: Network, columns: Sequence[int]) -> Network:
+    """The base with what was mended on the slice."""
+    parameters: list[Parameter] = []
+    values = []
+    for k, (old, new) in enumerate(zip(sliced.layers, mended.layers, strict=True), 1):
+        for i, (before, after) in enumerate(zip(old.weights, new.weights, strict=True), 1):
+            changed = [(j, w) for j, (v, w) in enumerate(zip(before, after, strict=True)) if v != w]
+            parameters += [(k, i, 1 + (columns[j] if k == 1 else j)) for j, _ in changed]
+            values += [w for _, w in changed]
+        changed = [(i, b) for i, (a, b) in enumerate(zip(old.biases, new.biases, strict=True), 1) if a != b]
+        parameters += [(k, i, 0) for i, _ in changed]
+        values += [b for _, b in changed]
+    return with_entries(base, parameters, values)
