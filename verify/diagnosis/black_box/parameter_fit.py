@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
 from precise.arithmetic import rational, to_float
 from precise.matching.rationals import simplest
@@ -33,6 +33,7 @@ class Fit:
     values: Floats
     residual: float  # root mean square
     radius: Floats  # how far a value may be off, to first order, by the answers' errors and float64
+    determined: bool  # do the answers depend on the parameters in independent ways?
 
 
 class FloatNetwork:
@@ -101,9 +102,10 @@ def fit(network: FloatNetwork, parameters: Sequence[Parameter], points: Floats, 
         )[0]
         tried = values + step / scale
         other = network.with_values(parameters, tried)
-        held = other.held(points)
-        after = (answers.values - held[-1]).reshape(-1)
-        gain = 1 - float(after @ after) / max(float(left @ left), 1e-300)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step that is then refused
+            held = other.held(points)
+            after = (answers.values - held[-1]).reshape(-1)
+            gain = 1 - float(after @ after) / max(float(left @ left), 1e-300)
         if gain > 0:
             values, now, left, damping = tried, other, after, max(damping / 10, 1e-14)
             jacobian = now.jacobian(held, parameters)
@@ -113,11 +115,13 @@ def fit(network: FloatNetwork, parameters: Sequence[Parameter], points: Floats, 
             break
     noise = answers.errors.reshape(-1) + 2.0**-48 * np.abs(answers.values).max(initial=0.0)
     radius = np.abs(np.linalg.pinv(jacobian)) @ noise
-    return Fit(tuple(parameters), values, float(np.sqrt(np.mean(left**2))), radius)
+    scale = np.sqrt((jacobian**2).mean(axis=0)) + 1e-300
+    rank = int(np.linalg.matrix_rank(jacobian / scale))
+    return Fit(tuple(parameters), values, float(np.sqrt(np.mean(left**2))), radius, rank == len(values))
 
 
 def settled(network: Network, found: Fit, questions: Questions, answers: Answers) -> Network:
-    """The network with the fitted entries as rationals; entries that did not move beyond their error stay as they were.
+    """The network with the fitted entries as rationals; what did not move beyond its error stays as it was.
 
     More digits come from exact residuals; then the simplest rational within what the error allows is taken.
     """
@@ -140,7 +144,7 @@ def settled(network: Network, found: Fit, questions: Questions, answers: Answers
         largest = max((abs(v) for v in left), default=fmpq(0))
         bits = int(largest.q).bit_length() - int(abs(largest.p)).bit_length() if largest else 4096
         shift = fmpq(2) ** bits
-        step = fmpq_mat(inverse.tolist()) if False else inverse @ np.array([to_float(v * shift) for v in left])
+        step = inverse @ np.array([to_float(v * shift) for v in left])
         values = [v + rational(float(s)) / shift for v, s in zip(values, step, strict=True)]
         bound = max((r for row in answers.radii for r in row), default=fmpq(0))
         radius = (bound + fmpq(1, 1 << EXACT_BITS)) * rational(float(size.sum(axis=1).max()))

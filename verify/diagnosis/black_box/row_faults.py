@@ -16,6 +16,13 @@ def named(base: Network, mended: Network, witness: Witness | None) -> list[Fault
     """What was wrong with the base, given the mended network: scales, spurious neurons, rows, the output layer."""
     rows = _changed_rows(base, mended)
     found: list[Fault] = []
+    for (k, i), j in _exchanged(base, mended, rows).items():
+        rows = {place: entries for place, entries in rows.items() if place[0] != k + 1}
+        text = (
+            f"The outgoing weights of neurons {i} and {j} of layer {k} fit only if they change places: the two rows "
+            f"were exchanged, and what layer {k + 1} reckons with was not."
+        )
+        found.append(Fault(Kind.PERMUTATION, k, (i, j), text, Certainty.LIKELY, witness=witness))
     for (k, j), factor in _whole_columns(base, mended).items():
         above = {place for place in rows if place[0] == k + 1}
         if all(_only(base, mended, place, j) for place in above):
@@ -60,6 +67,21 @@ def _whole_columns(base: Network, mended: Network) -> dict[tuple[int, int], fmpq
             factors = {b / a for a, b in pairs}
             if len(pairs) > 1 and len(factors) == 1 and factors != {fmpq(1)}:
                 found[k, j + 1] = factors.pop()
+    return found
+
+
+def _exchanged(
+    base: Network, mended: Network, rows: dict[tuple[int, int], tuple[Entry, ...]]
+) -> dict[tuple[int, int], int]:
+    """{(layer, neuron): other neuron} where the layer above differs only by two exchanged columns."""
+    found = {}
+    for k in range(1, len(base.layers)):
+        changed = [{e.index for e in entries} for place, entries in rows.items() if place[0] == k + 1]
+        if changed and len(changed[0]) == 2 and 0 not in changed[0] and all(c == changed[0] for c in changed):
+            i, j = sorted(changed[0])
+            pairs = zip(base.layers[k].weights, mended.layers[k].weights, strict=True)
+            if all((a[i - 1], a[j - 1]) == (b[j - 1], b[i - 1]) for a, b in pairs):
+                found[k, i] = j
     return found
 
 

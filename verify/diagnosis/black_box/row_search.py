@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy.linalg import qr
 
 from precise.network import Network
-from verify.diagnosis.black_box.answers import Answers, Floats, Place, Questions, flipped, on_slice
+from verify.diagnosis.black_box.answers import Answers, Floats, Integers, Place, Questions, flipped, on_slice
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, disagreeing, fresh_answers
 from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
-from verify.diagnosis.black_box.parameter_fit import FloatNetwork, Parameter, fit, settled, with_entries
+from verify.diagnosis.black_box.parameter_fit import Fit, FloatNetwork, Parameter, fit, settled, with_entries
 from verify.diagnosis.black_box.row_faults import changed_entries, named
 from verify.diagnosis.black_box.sampling import Sampler
 from verify.diagnosis.black_box.sign_search import Signs
@@ -24,9 +25,10 @@ from verify.verdict import Witness
 
 EQUATIONS = 3  # an unknown
 SPARE = 60
-CLOSE = 6  # sets of parameters that are fitted after a first linear step
-MOST_SETS = 3  # rows or columns that are wrong at once
-BASES = 2  # centres at which all slopes outside the slice are asked for
+CLOSE = (24, 8, 8)  # sets of parameters that are fitted after a first linear step, round by round
+DRAWN = 512  # points looked at for those that show a set of parameters
+NEAR = 1e-6  # share of the disagreement below which a fit is worth more answers
+CENTRES = 64  # looked at for those at which all slopes outside the slice are asked for
 STEP = 1.0  # along an input outside the slice
 Progress = Callable[[str], None]
 Group = tuple[Parameter, ...]
@@ -104,14 +106,19 @@ class RowSearch:
         if not disagreeing(sliced.evaluate(self.questions.batch(answers.points)).rows(), answers):
             return base
         points = self.questions.to_floats(answers.points)
+        apart = float(np.sqrt(np.mean((floats.held(points)[-1] - answers.values) ** 2)))
         chosen: Group = ()
-        for _ in range(MOST_SETS):
+        for close in CLOSE:
             ranked = self._ranked(floats, groups, chosen, points, answers)
             best: tuple[float, Group] | None = None
             fitting: list[Network] = []
-            for group in ranked[:CLOSE]:
+            for group in ranked[:close]:
                 together = tuple(dict.fromkeys((*chosen, *group)))
                 found = fit(floats, together, points, answers)
+                if found.residual < NEAR * apart and not found.determined:
+                    answers = self._shown(floats, found)
+                    points = self.questions.to_floats(answers.points)
+                    found = fit(floats, together, points, answers)
                 mended = settled(sliced, found, self.questions, answers)
                 if not disagreeing(mended.evaluate(self.questions.batch(answers.points)).rows(), answers):
                     fitting.append(mended)
@@ -126,6 +133,21 @@ class RowSearch:
             if EQUATIONS * len(chosen) > 2 * answers.values.size:
                 return None
         return None
+
+    def _shown(self, floats: FloatNetwork, found: Fit) -> Answers:
+        """The answers and more, at points whose outputs depend on what was fitted in as many ways as can be."""
+        fitted = floats.with_values(found.parameters, found.values)
+        points = self.questions.to_grid(self.sampler.draw(DRAWN))
+        slopes = fitted.jacobian(fitted.held(self.questions.to_floats(points)), found.parameters)
+        each = slopes.reshape(DRAWN, -1, slopes.shape[1])
+        size = np.abs(each).max(axis=(1, 2))
+        scaled = each[:, 0] / np.where(size > 0, size, 1)[:, None]
+        order = qr(scaled.T, mode="r", pivoting=True)[1]
+        best = [int(n) for n in order[: len(found.parameters) + 8] if size[int(n)] > 0]
+        assert self.signs.answers is not None
+        if best:
+            self.signs.answers = self.signs.answers.joined(self.questions.ask(points[best], self.columns))
+        return self.signs.answers
 
     @staticmethod
     def _ranked(
@@ -173,14 +195,22 @@ class RowSearch:
     def _wrong_slopes(self, base: Network, others: Sequence[int]) -> list[int]:
         """Inputs outside the slice along which an answer refutes the base."""
         wrong: set[int] = set()
-        for _ in range(BASES):
-            centre = self.questions.to_grid(self.sampler.draw(1))[0]
+        for centre in self._centres(base):
             points = np.zeros((len(others), base.input_width), dtype=np.int64)
             points[:, self.columns] = centre
             points[np.arange(len(others)), list(others)] = int(STEP * 2**self.questions.grid)
             answers = self.questions.ask(points, range(base.input_width))
             wrong |= {others[n] for n in agreement(base, self.questions, answers).refuted}
         return sorted(wrong)
+
+    def _centres(self, base: Network) -> Integers:
+        """Points of the slice that between them show every first-layer neuron that acts at any."""
+        points = self.questions.to_grid(self.sampler.draw(CENTRES))
+        sliced = FloatNetwork(on_slice(base, self.columns))
+        biases = [(1, i, 0) for i in range(1, base.widths[1] + 1)]
+        slopes = sliced.jacobian(sliced.held(self.questions.to_floats(points)), biases)
+        acting = np.abs(slopes).reshape(CENTRES, -1, len(biases)).max(axis=1) > 0
+        return points[cover(acting)]
 
     # -- what is said ------------------------------------------------------------------------------------------------
 
@@ -240,6 +270,16 @@ _SIGN = (
     "With this row negated and the other faults mended, the network gives the oracle's answers within their errors; "
     "other explanations were not excluded."
 )
+
+
+def cover(shown: np.ndarray) -> list[int]:
+    """Few rows of a table of truths that have True in every column that has one, greedily."""
+    chosen: list[int] = []
+    missing = shown.any(axis=0)
+    while missing.any():
+        chosen.append(int(np.argmax((shown & missing).sum(axis=1))))
+        missing = missing & ~shown[chosen[-1]]
+    return chosen
 
 
 def _groups(network: Network) -> Iterator[Group]:
