@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from precise.cli import application, run
 from verify.commands.check import check
+from verify.commands.diagnose_black_box import diagnose
 from verify.commands.equal import equal
 from verify.commands.equivalent import equivalent
 from verify.commands.export_smt import export_smt
@@ -24,6 +25,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     report,
     export_smt,
     region,
+    diagnose,
     plot,
     plot_gap,
 )

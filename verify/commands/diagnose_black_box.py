@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from precise.commands.output import check_place
+from precise.commands.reference import oracle_from
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file
 from verify.commands.output import check_report, described, show, working, write_report
 from verify.errors import InputError
 
 if TYPE_CHECKING:
-    from precise.network import Network
-    from precise.oracle import Oracle
     from verify.diagnosis.fault import Diagnosis
 
-DEFAULT_PRECISION = "exact"
+
+def diagnose(
+    recovered: Annotated[Path, typer.Argument(help="The network in question.")],
+    oracle: Annotated[
+        str, typer.Option(metavar="ORACLE", help="module:function, or a network's file, which only the oracle reads.")
+    ],
+    oracle_precision: Annotated[
+        str | None,
+        typer.Option(metavar="PRECISION", help="How it answers: exact, bits:53, float64, ...", show_default=False),
+    ] = None,
+    max_queries: Annotated[
+        int | None, typer.Option(min=1, help="Stop cleanly before asking more.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every random choice follows from it.")] = 0,
+    repair: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write the repaired network to OUT.", show_default=False)
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the diagnosis to FILE as JSON.")
+    ] = None,
+) -> None:
+    """Say what is wrong with a recovered network, by asking an oracle.
+
+    Exit status 0: no fault; 1: faults that explain everything; 3: something is left unexplained or open.
+    """
+    diagnose_from_oracle(oracle, recovered, oracle_precision, max_queries, seed, repair, json_file)
 
 
 def diagnose_from_oracle(
@@ -71,26 +94,6 @@ def exit_status(found: Diagnosis) -> int:
     if not found.explained or found.alternatives:
         return 3
     return 1 if found.faults else 0
-
-
-def oracle_from(reference: str, precision: str | None, recovered: Network) -> Oracle:
-    """The oracle that a file or `module:function` names, with the recovered network's inputs and outputs.
-
-    Raises:
-        InputError: there is no such file, function or precision.
-    """
-    from precise.oracle import FunctionOracle, load_function
-    from precise.oracles.select import oracle_of
-
-    if Path(reference).exists() or ":" not in reference:
-        return oracle_of(load_network(Path(reference)), precision or DEFAULT_PRECISION)
-    bits = re.fullmatch(r"bits:([0-9]{1,7})", precision or "")
-    if bits is None and precision not in (None, "exact"):
-        raise InputError(f"--oracle-precision {precision}: expected exact or bits:P for a function of one's own")
-    function = load_function(reference)
-    promised = None if bits is None else int(bits[1])
-    name = f"the oracle {reference}"
-    return FunctionOracle(function, recovered.input_width, recovered.output_width, promised, name=name)
 
 
 def text(found: Diagnosis) -> str:
