@@ -14,11 +14,12 @@ from precise.commands.doctor import doctor
 from precise.commands.extract import extract
 from precise.commands.refine import refine
 from precise.commands.show import show
+from precise.commands.study import study
 from precise.errors import PreciseError
 from precise.formats.wording import printable
 
 # Add a verb here. It imports what it computes with inside its function, so that --help and show stay quick.
-VERBS: tuple[Callable[..., None], ...] = (extract, refine, show, convert, doctor)
+VERBS: tuple[Callable[..., None], ...] = (extract, refine, study, show, convert, doctor)
 
 STATUSES = (
     "Exit status: 0 done; 1 the answer is no (different, not equal); 2 bad input, no half-written file; "

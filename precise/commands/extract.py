@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +11,14 @@ import typer
 
 from precise.commands.checkpoint import Checkpoint, Resume, Scheduler, identity_of, opened
 from precise.commands.match import check_methods, extract_and_write
-from precise.commands.output import check_place, show
+from precise.commands.output import check_place, progress_display, show
 from precise.errors import InputError
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file, write_whole
 from precise.random_networks import parse_widths
 
 if TYPE_CHECKING:
-    from precise.extract import Extraction, Progress
+    from precise.extract import Extraction
     from precise.oracle import Oracle
 
 INTERRUPTED = 130
@@ -102,10 +99,10 @@ def extract(
     identity = identity_of(model, oracle, shape, seed, promised, (signatures, signs))
     journal = opened(checkpoint, resume, identity, *(place for place in (model, out, json_file) if place))
     if signatures == "match" and shape is not None:
-        with _progress() as progress:
+        with progress_display() as progress:
             extract_and_write(asked, shape, seed, signs, out, json_file, progress, journal)
         return
-    with _progress() as progress:
+    with progress_display() as progress:
         result = run(asked, shape, seed, jobs, progress=progress, scheduler=scheduler, journal=journal)
     if json_file is not None:
         write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
@@ -172,24 +169,3 @@ def _write(result: Extraction, out: Path) -> str:
     target = out.with_suffix(".json")
     write_whole(target, (json.dumps(partial, indent=1) + "\n").encode())
     return f"what was recovered is in {target}; it is not a network"
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A progress display on a terminal; silence in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as display:
-        shown: dict[str, int] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in shown:
-                shown[stage] = int(display.add_task(stage, total=total))
-            display.update(shown[stage], completed=done)  # type: ignore[arg-type]
-
-        yield progress

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from precise.errors import InputError
+
+Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
 def show(text: str) -> None:
@@ -30,3 +34,25 @@ def check_place(path: Path | None) -> None:
         raise InputError(f"{path}: expected the name of a file in a folder that exists")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{path}: expected a folder that can be written to")
+
+
+@contextmanager
+def progress_display() -> Iterator[Progress]:
+    """A progress display on a terminal; silence in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from rich import progress as parts
+    from rich.console import Console
+
+    text, bar = parts.TextColumn("{task.description}"), parts.BarColumn()
+    columns = (text, bar, parts.MofNCompleteColumn(), parts.TimeElapsedColumn())
+    with parts.Progress(*columns, console=Console(stderr=True)) as display:
+        shown: dict[str, int] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in shown:
+                shown[stage] = int(display.add_task(stage, total=total))
+            display.update(shown[stage], completed=done)  # type: ignore[arg-type]
+
+        yield progress

@@ -7,7 +7,8 @@ j.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +21,34 @@ ROOM = 0.5  # of the way to the next known border is walked
 REGULARISATION = 2.0**-30  # of the mean squared length of a local map's rows
 
 
+@dataclass(frozen=True)
+class Place:
+    """A critical point of a neuron, and the way to the nearest known border on either side of it."""
+
+    point: Floats
+    way: Floats  # the neuron's preactivation grows along it
+
+    def triple(self, question: SignQuestion, part: float = ROOM) -> tuple[GridPoint, GridPoint, GridPoint] | None:
+        """(x - d, x, x + d) with d a part of the way; None if the grid is too coarse for it."""
+        at, moved = question.view.nearest(self.point), question.view.nearest(self.way * part)
+        if not any(moved):
+            return None
+        return [a - m for a, m in zip(at, moved)], at, [a + m for a, m in zip(at, moved)]
+
+
 def triple(
     question: SignQuestion, neuron: int, generator: np.random.Generator
 ) -> tuple[GridPoint, GridPoint, GridPoint] | None:
     """(x - d, x, x + d) for a random critical point x of a neuron."""
+    for found in places(question, neuron, generator):
+        points = found.triple(question)
+        if points is not None:
+            return points
+    return None
+
+
+def places(question: SignQuestion, neuron: int, generator: np.random.Generator) -> Iterator[Place]:
+    """Random critical points of a neuron from STARTS starts, as many as are found."""
     for _ in range(STARTS):
         start = generator.standard_normal(question.view.width) * 2.0 ** generator.integers(0, 4)
         point = _critical(question, start, neuron)
@@ -33,11 +58,7 @@ def triple(
         direction = _isolating(maps[-1][0], neuron)
         if not maps[-1][0][neuron] @ direction > 0:
             continue
-        length = ROOM * _room(maps, direction, neuron)
-        at, moved = question.view.nearest(point), question.view.nearest(direction * length)
-        if any(moved):
-            return [a - m for a, m in zip(at, moved)], at, [a + m for a, m in zip(at, moved)]
-    return None
+        yield Place(point, direction * _room(maps, direction, neuron))
 
 
 def _critical(question: SignQuestion, start: Floats, neuron: int) -> Floats | None:

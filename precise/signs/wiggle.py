@@ -79,12 +79,13 @@ def _poll(question: SignQuestion, found: list[Ballot], neurons: Sequence[int], p
     for number, (j, *_) in enumerate(places):
         left, at, right = answers[3 * number : 3 * number + 3]
         found[j].asked += 1
-        vote = _vote(abs(left - at), abs(right - at))
-        if vote is not None:
-            found[j].votes.append(vote)
+        told = vote(abs(left - at), abs(right - at))
+        if told is not None:
+            found[j].votes.append(told)
 
 
-def _vote(left: Ball, right: Ball) -> float | None:
+def vote(left: Ball, right: Ball) -> float | None:
+    """+confidence or -confidence from the sizes of both changes; None if they cannot be told apart."""
     if left.overlaps(right):
         return None
     largest = max(middle(left), middle(right))
