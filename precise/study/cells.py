@@ -10,7 +10,7 @@ from typing import Any
 from precise.errors import InputError
 from precise.oracles.formats import FORMATS
 
-DEFAULT_BITS = (8, 16, 24, 32, 40, 53, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+DEFAULT_BITS = (8, 16, 24, 32, 40, 53, 64, 128, 192, 256, 512, 768, 1024)
 DEFAULT_FORMATS = ("float16", "bfloat16", "float32", "float64")
 FEWEST_BITS, MOST_BITS = 2, 1_000_000
 EXTRACTION, SIGNS = "extraction", "signs"
@@ -35,9 +35,9 @@ class Cell:
 class Limits:
     """When a cell ends before it is complete; what it has by then is reported. Chosen for a study in minutes."""
 
-    match_queries: int = 150_000  # of an extraction by matching: several times what a complete one takes
-    match_lines: int = 160  # sampled lines a layer
-    match_idle: int = 60  # lines without a new neuron, at which a layer is given up
+    match_queries: int = 120_000  # of an extraction by matching: several times what a complete one takes
+    match_lines: int = 120  # sampled lines a layer
+    match_idle: int = 40  # lines without a new neuron, at which a layer is given up
     walk_queries: int = 150_000
     walk_candidates: int = 200  # critical points followed in a row without a new row
 

@@ -43,6 +43,7 @@ def digits_map(study: Study) -> Plot | None:
         ScalarMappable(norm, colormaps[MAP]), ax=list(axes[:, 0]), label="decimal digits", fraction=0.03
     )
     bar.outline.set_visible(False)
+    bar.solids.set_rasterized(False)  # drawn, not an image inside the drawing
     kinds = [
         Patch(color=EXACT_COLOUR, label="=: exact"),
         Patch(color=LEFT_OUT, label="k/n: rows right, layer not whole"),

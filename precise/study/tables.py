@@ -27,6 +27,12 @@ class Table:
         lines += [_line(self.head), _line(["---", *["---:"] * (len(self.head) - 1)])]
         return "\n".join([*lines, *map(_line, self.rows)]) + "\n"
 
+    def text(self) -> str:
+        """Aligned columns, for a terminal."""
+        lines = [self.head, *self.rows]
+        widths = [max(len(line[n]) for line in lines) for n in range(len(self.head))]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in lines)
+
 
 def tables(study: Study) -> list[Table]:
     """All tables: the smallest precisions, one table a model with every cell, and one with the sign method."""

@@ -17,7 +17,7 @@ from precise.study.summary import Study, study_of
 from precise.study.tables import Table, smallest_table, tables
 
 Setting = tuple[Sequence[int], Sequence[str], int, int]  # bits, formats, first seed, number of seeds
-NO_PLOTS = "no plots were drawn: they need matplotlib (pip install 'precise-verify[plots]'), then run --resume"
+NO_PLOTS = "no plots were drawn: they need matplotlib; after pip install 'precise-verify[plots]', --resume draws them"
 
 
 def written(
@@ -43,7 +43,7 @@ def written(
     folder.write("study.md", _markdown(study, shown).encode())
     folder.write("report.html", page(study, shown, pictures).encode())
     names = "study.json, study.md, report.html" + (f" and {len(pictures)} plots" if pictures else "")
-    said = [smallest_table(study).markdown(), f"written to {folder.path}: {names}"]
+    said = [smallest_table(study).text(), "", f"written to {folder.path}: {names}"]
     return "\n".join(said if pictures else [*said, NO_PLOTS])
 
 
