@@ -17,7 +17,13 @@ from verify import cli as verify_cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("tutorial.md", "how-to/served-model.md", "how-to/check-an-extraction.md", "how-to/add-an-oracle.md")
+PAGES = (
+    "tutorial.md",
+    "how-to/served-model.md",
+    "how-to/check-an-extraction.md",
+    "how-to/add-an-oracle.md",
+    "how-to/run-a-precision-study.md",
+)
 VERBS = {"precise": cli.VERBS, "verify": verify_cli.VERBS}
 
 
