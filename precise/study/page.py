@@ -38,6 +38,7 @@ th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: right;
 th:first-child, td:first-child { text-align: left }
 thead th { background: var(--card); white-space: normal; vertical-align: bottom; min-width: 4rem }
 tbody th { font-weight: normal }
+.words { text-align: left }
 .good { color: var(--good); font-weight: 600 }
 .bad { color: var(--bad); font-weight: 600 }
 figure { margin: 1.4rem 0 }
@@ -119,9 +120,12 @@ def _figures(pictures: Sequence[tuple[str, str, str]]) -> list[str]:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in table.head)
+    words = [any(row[n][:1].isalpha() for row in table.rows) for n in range(len(table.head))]
+    columns = list(zip(table.head, words, strict=True))
+    head = "".join(f"<th scope=col{_side(left)}>{escape(name)}</th>" for name, left in columns)
     rows = "".join(
-        f"<tr><th scope=row>{escape(first)}</th>{''.join(map(_cell, rest))}</tr>" for first, *rest in table.rows
+        f"<tr><th scope=row>{escape(first)}</th>{''.join(map(_cell, rest, words[1:]))}</tr>"
+        for first, *rest in table.rows
     )
     note = f'<p class="muted">{escape(table.note)}</p>' if table.note else ""
     name = escape(table.title, quote=True)
@@ -131,9 +135,15 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(text: str) -> str:
-    kind = {"exact": ' class="good"', "enclosed": ' class="good"'}.get(text, ' class="bad"' if "WRONG" in text else "")
-    return f"<td{kind}>{escape(text)}</td>"
+def _cell(text: str, left: bool) -> str:
+    kind = "good" if text in ("exact", "enclosed") else "bad" if "WRONG" in text else ""
+    return f"<td{_side(left, kind)}>{escape(text)}</td>"
+
+
+def _side(left: bool, kind: str = "") -> str:
+    """The classes of a cell: columns of words stand left, numbers right."""
+    classes = " ".join(filter(None, ("words" if left else "", kind)))
+    return f' class="{classes}"' if classes else ""
 
 
 def _again(study: Study) -> str:

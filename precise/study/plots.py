@@ -37,7 +37,8 @@ def recovery_time(study: Study) -> Plot | None:
         return None
     precision, records = chosen
     numbers = sorted({record["model"] for record in records})
-    names = [label(study, n) for n in numbers]
+    short = [n for n in numbers if not all(r["complete"] for r in records if r["model"] == n)]
+    names = [label(study, n) + ("\n(not complete)" if n in short else "") for n in numbers]
     made, axes = figure(max(4.2, 1.5 + 1.1 * len(names)), 3.2)
     plane, drawn = axes[0, 0], []
     for number, part in enumerate(("signatures", "signs")):
@@ -50,8 +51,14 @@ def recovery_time(study: Study) -> Plot | None:
     plane.set(ylabel="seconds", yscale="log" if min(drawn) > 0 else "linear")
     plane.margins(y=0.15)
     made.legend(loc="outside upper center", ncols=2)
-    told = "; ".join(f"{name}: {_short(a)} and {_short(b)} s" for name, a, b in zip(names, drawn, drawn[len(names) :]))
-    caption = f"Recovery time of signatures and of signs, all layers, from {precision} answers (mean of the seeds)."
+    told = "; ".join(
+        f"{name.replace(chr(10), ' ')}: {_short(a)} and {_short(b)} s"
+        for name, a, b in zip(names, drawn, drawn[len(names) :])
+    )
+    caption = (
+        f"Recovery time of signatures and of signs, all layers, by matching from {precision} (mean of the seeds). "
+        "Not complete: the time until the run could not go on."
+    )
     return Plot("recovery-time", made, caption, f"Bars of seconds for signatures and for signs. {told}.")
 
 

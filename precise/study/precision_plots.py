@@ -74,7 +74,10 @@ def precision_by_condition(study: Study) -> Plot | None:
         ylabel="bits of the answers - bits of the row",
     )
     plane.grid(alpha=0.25, linewidth=0.5)
-    plane.legend(loc="best")
+    plane.ticklabel_format(useOffset=False)
+    plane.set_xlim(left=0)
+    plane.set_ylim(0, 1.25 * max(2.0, *(p["lost"] for p in points)))
+    made.legend(loc="outside upper center", ncols=4)
     caption = (
         "What a layer's weakest row lacks of the oracle's bits, over complete extractions by matching, against the "
         f"growth of the condition numbers: {said}. The line describes these points and claims nothing beyond."
@@ -85,7 +88,7 @@ def precision_by_condition(study: Study) -> Plot | None:
 def _bits_axis(plane: Any, bits: Sequence[int]) -> None:
     """Labels at powers of two; the grid of the study may be finer than text."""
     ticks = [
-        b for b in (8, 16, 32, 64, 128, 256, 512, 1024, 2048) if min(bits, default=8) <= b <= 2 * max(bits, default=8)
+        b for b in (8, 16, 32, 64, 128, 256, 512, 1024, 2048) if min(bits, default=8) / 2 < b < 2 * max(bits, default=8)
     ]
     plane.set_yscale("log", base=2)
     plane.set_yticks(ticks or list(bits), list(map(str, ticks or bits)))

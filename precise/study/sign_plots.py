@@ -58,7 +58,7 @@ def _panels(study: Study, draw: Callable[..., None], labels: dict[str, Any]) -> 
         return None
     models = study["models"]
     columns = max(len(model["layers"]) for model in models)
-    made, axes = figure(1.3 + 2.0 * columns, 0.9 + 1.75 * len(models), len(models), columns, sharey=True)
+    made, axes = figure(max(4.6, 1.3 + 2.0 * columns), 0.9 + 1.75 * len(models), len(models), columns, sharey=True)
     for number, model in enumerate(models):
         for place in range(columns):
             plane = axes[number, place]
@@ -75,7 +75,7 @@ def _panels(study: Study, draw: Callable[..., None], labels: dict[str, Any]) -> 
             if number == len(models) - 1 or place >= len(models[number + 1]["layers"]):
                 plane.set_xlabel(labels["xlabel"])
     handles, names = axes[0, 0].get_legend_handles_labels()
-    made.legend(handles, names, loc="outside upper center", ncols=min(len(names), 2 if columns < 2 else 4))
+    made.legend(handles, names, loc="outside upper center", ncols=min(len(names), 2 if columns < 3 else 4))
     return made
 
 
