@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from precise.commands.output import check_place, show
+from precise.commands.output import check_place, progress_display, show
 from precise.commands.reference import oracle_from
 from precise.errors import BudgetExceeded, InputError, PrecisionError
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file, write_whole
 
 if TYPE_CHECKING:
-    from precise.refinement import Progress, Refinement
+    from precise.refinement import Refinement
 
 INCOMPLETE = 3
 
@@ -62,7 +59,7 @@ def refine(
     network = load_network(recovered)
     asked = oracle_from(oracle, oracle_precision, network, max_queries)
     try:
-        with _progress() as progress:
+        with progress_display() as progress:
             found = refine_network(asked, network, seed, progress)
     except (PrecisionError, BudgetExceeded) as stop:
         show(f"Incomplete: {stop}. Nothing was written.")
@@ -93,15 +90,3 @@ def _figures(found: Refinement, seed: int) -> dict[str, object]:
         "seconds": round(found.seconds, 3),
         "seed": seed,
     }
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """What is being done, on a terminal; silence in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done, total: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield lambda stage, done, total: status.update(f"{stage} {done}/{total}")
