@@ -132,7 +132,8 @@ class LayerResult:
     queries_rows: int = 0
 
 
-Follow = Callable[[Iterable[Task], Callable[[], int]], Iterator[Outcome]]
+# Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.
+Follow = Callable[[Iterable[Task | None], Callable[[], int]], Iterator[Outcome]]
 
 
 class LayerSearch:
@@ -174,6 +175,7 @@ class LayerSearch:
         self._waiting: list[CriticalPoint] = []  # candidates of lines
         self._suggested: list[Candidate] = []  # by the walks so far
         self._fresh = True  # may there be further suggestions?
+        self._under_way = 0  # candidates whose outcomes are not merged
         self._due = False  # can signs be decided, once the outcomes of what is under way are there?
         self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
 
@@ -205,7 +207,7 @@ class LayerSearch:
         finally:
             self.result.seconds_rows += perf_counter() - start - (self.result.seconds_lines - lines)
 
-    def _wanted(self) -> Iterator[Candidate]:
+    def _wanted(self) -> Iterator[Candidate | None]:
         """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
         while len(self.result.rows) < self._width:
             self._doubted()
@@ -221,6 +223,8 @@ class LayerSearch:
             else:
                 self._waiting = self._candidates()
                 self._empty = 0 if self._waiting else self._empty + 1
+                while self._under_way:  # the points of one line are of different neurons, those of the next are not
+                    yield None
 
     def _doubted(self) -> None:
         """Ask points of the whole run again when candidates lead to no row: the oracle may be what does not fit."""
@@ -240,6 +244,7 @@ class LayerSearch:
         checks = CONFIRMATIONS if self._last else RECHECKED_AT
         known = [Assembled(row, record.witness, checks) for row, record in found]
         outcomes = list(self._follow(self._tasks(known), lambda: len(known)))
+        self._under_way = 0
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
         kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
         dropped = len(kept) < len(known)
@@ -325,8 +330,9 @@ class LayerSearch:
                 found.append(Unfinished(partial, close))
         return found
 
-    def _followed(self, candidates: Iterable[Candidate]) -> None:
+    def _followed(self, candidates: Iterable[Candidate | None]) -> None:
         for outcome in self._follow(self._tasks(candidates), self._ahead):
+            self._under_way -= 1
             self._probe.adopt(outcome.calibration)
             self.result.queries_rows += outcome.queries
             found = self._merge(outcome)
@@ -336,8 +342,12 @@ class LayerSearch:
             if found or self.below.separate:
                 self._due = self._due or self.below.ready(self._vectors())
 
-    def _tasks(self, candidates: Iterable[Candidate]) -> Iterator[Task]:
+    def _tasks(self, candidates: Iterable[Candidate | None]) -> Iterator[Task | None]:
         for candidate in candidates:
+            if candidate is None:
+                yield None
+                continue
+            self._under_way += 1
             known = tuple(tuple(rows) for rows in self._known.layers)
             separate, calibration = self.below.separate, self._probe.calibration
             seed = self._random.getrandbits(64)

@@ -45,7 +45,7 @@ def following(probe: Probe, workers: Workers) -> Iterator[Follow]:
             if journal is not None:
                 journal.keep_outcome(_key(task), _CODEC.text(followed))
 
-        def follow(tasks: Iterable[Task], ahead: Callable[[], int]) -> Iterator[Outcome]:
+        def follow(tasks: Iterable[Task | None], ahead: Callable[[], int]) -> Iterator[Outcome]:
             kept = _Kept(journal)
             source = map(kept.found, tasks)
             for followed in crew.in_order(lambda: next(source, None), ahead, keep):
@@ -64,10 +64,9 @@ class _Kept:
         self._journal = journal
         self._found: deque[Followed] = deque()
 
-    def found(self, task: Task) -> Task | Done:
+    def found(self, task: Task | None) -> Task | Done | None:
         """The task, or its outcome."""
-        text = None if self._journal is None else self._journal.outcome(_key(task))
-        if text is None or self._journal is None:
+        if task is None or self._journal is None or (text := self._journal.outcome(_key(task))) is None:
             return task
         try:
             followed = _CODEC.value(text)
