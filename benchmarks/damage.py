@@ -6,12 +6,17 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
+from precise.extract import extract
 from precise.formats import load_network, save_network
+from precise.journal.file import Journal
+from precise.layers.hidden_layer import Patience
+from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from verify.certificate import read_certificate, write_certificate
 from verify.checker import Refused, check
@@ -47,6 +52,7 @@ TOKENS = (
     b"/0",
     b"p99999999",
 )
+IDENTITY = {"model": "the one of this benchmark"}
 LARGEST = 1 << 20  # bytes of a file that a mutation makes
 
 
@@ -85,7 +91,31 @@ def loaders(folder: Path) -> dict[str, Loader]:
     for suffix in (".json", ".json.gz"):
         write_certificate(folder / f"certificate{suffix}", certificate)
         found[f"certificate{suffix}"] = suffix, checked
+    for name, run in (("extract.checkpoint", _extracted), ("equivalent.checkpoint", _decided)):
+        journal = Journal.create(folder / name, IDENTITY)
+        run(journal)
+        journal.close()
+        found[name] = ".checkpoint", partial(_resumed, run)
     return {name: Loader(suffix, (folder / name).read_bytes(), read) for name, (suffix, read) in found.items()}
+
+
+def _extracted(journal: Journal) -> object:
+    network = random_network("2-2-1", seed=1)
+    return extract(ExactOracle(network), network.widths, patience=Patience(candidates=8, lines=3), journal=journal)
+
+
+def _decided(journal: Journal) -> object:
+    first, second = random_network("2-2-1", seed=1), random_network("2-2-1", seed=2)
+    return decide(first, second, box(-1, 1, 2), within(1000, 1), Effort(seconds=5, journal=journal))
+
+
+def _resumed(run: Callable[[Journal], object], path: Path) -> object:
+    """A run that goes on with what is in the file."""
+    journal = Journal.resume(path, IDENTITY)
+    try:
+        return run(journal)
+    finally:
+        journal.close()
 
 
 def damaged(data: bytes, draw: Random) -> bytes:
@@ -140,6 +170,8 @@ MUTATIONS = (_cut, _flip, _flip, _bytes, _repeat, _token, _nest, _number)
 
 def finding(loader: Loader, path: Path, data: bytes) -> str:
     """Empty if the loader reads these bytes or refuses them in one sentence that names the file; else what it did."""
+    for beside in ("-wal", "-shm"):  # of the checkpoint before this one
+        path.with_name(path.name + beside).unlink(missing_ok=True)
     path.write_bytes(data)
     try:
         loader.read(path)

@@ -1,4 +1,4 @@
-"""Every loader against damaged files: `python benchmarks/fuzzing.py -n 10000`; exit status 1 if there is a finding.
+"""Every loader against damaged files: `python -m benchmarks.fuzzing -n 10000`; exit status 1 if there is a finding.
 
 Runs under a limit of memory, and with an alarm for each file. With --atheris SECONDS a coverage-guided fuzzer (which is
 no dependency: `pip install atheris`) mutates instead, one loader after the other.
@@ -45,7 +45,16 @@ def campaign(name: str, loader: Loader, path: Path, count: int, seed: int) -> li
 def guided(name: str, seconds: int) -> int:
     """Run atheris in a process of its own, whose status is not 0 if there is a finding."""
     return subprocess.run(
-        [sys.executable, __file__, "--only", name, "--guided", f"-max_total_time={seconds}", "-rss_limit_mb=4096"]
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.fuzzing",
+            "--only",
+            name,
+            "--guided",
+            f"-max_total_time={seconds}",
+            "-rss_limit_mb=4096",
+        ]
     ).returncode
 
 

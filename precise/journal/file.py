@@ -17,7 +17,7 @@ from precise.errors import InputError
 
 SCHEMA = 1
 BUSY_SECONDS = 60.0  # that a writer waits for another worker's write
-_TABLES = """
+_TABLES = """\
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE answers (key BLOB PRIMARY KEY, task BLOB, answer BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE outcomes (key BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
@@ -61,14 +61,19 @@ class Journal:
             raise InputError(f"{path}: expected a checkpoint that an earlier run wrote with --checkpoint")
         journal = cls(path)
         with journal._connection() as connection:
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            objects = connection.execute("SELECT type, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+            if not objects:
                 _begin(connection, identity)  # the run ended before it had begun its checkpoint
+            elif {kind for kind, _ in objects} - {"table", "index"}:
+                raise journal.unreadable()  # a view or a trigger could make any query endless
             kept = dict(connection.execute("SELECT name, value FROM identity").fetchall())
         for name, value in {"schema": str(SCHEMA), **identity}.items():
             if kept.get(name) != value:
                 raise InputError(
                     f"{path}: a checkpoint of another {name}: {kept.get(name)!s:.80}, expected {value:.80}"
                 )
+        if objects and {sql for _, sql in objects} != set(_statements()):
+            raise journal.unreadable()
         return journal
 
     def answer(self, key: bytes) -> bytes | None:
@@ -116,7 +121,7 @@ class Journal:
                 f"{self.path}: the checkpoint cannot be used ({error}); when that is mended, "
                 f"--resume {self.path} goes on where it was"
             ) from error
-        except (sqlite3.Error, TypeError) as error:
+        except (sqlite3.Error, TypeError, UnicodeDecodeError) as error:  # the last: of SQLite's words on a damaged file
             raise self.unreadable() from error
 
     def _open(self, new: bool) -> sqlite3.Connection:
@@ -130,10 +135,15 @@ class Journal:
         return connection
 
 
+def _statements() -> list[str]:
+    """What makes the tables, in order."""
+    return [statement.strip() for statement in _TABLES.split(";") if statement.strip()]
+
+
 def _begin(connection: sqlite3.Connection, identity: Mapping[str, str]) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _TABLES.split(";"):
+        for statement in _statements():
             connection.execute(statement)
         entries = {"schema": str(SCHEMA), **identity}
         connection.executemany("INSERT INTO identity VALUES (?, ?)", entries.items())

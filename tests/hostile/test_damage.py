@@ -20,6 +20,8 @@ NAMES = (
     "region.vnnlib",
     "certificate.json",
     "certificate.json.gz",
+    "extract.checkpoint",
+    "equivalent.checkpoint",
 )
 
 

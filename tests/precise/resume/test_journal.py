@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
@@ -147,3 +148,21 @@ def test_the_hash_is_of_the_content() -> None:
     assert content_hash(POINTS) == content_hash(Batch.from_rows(POINTS.rows()))
     others = [[["1/3", -2, 0], [5, "7/2", 2]], [["1/3", -2, 0]], [[5, "7/2", 1], ["1/3", -2, 0]]]
     assert len({content_hash(POINTS), *(content_hash(Batch.from_rows(rows)) for rows in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+        "CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM outcomes; END",
+        "DROP TABLE outcomes",
+        "ALTER TABLE outcomes ADD COLUMN more TEXT",
+    ],
+)
+def test_a_file_with_other_tables_views_or_triggers_is_refused(tmp_path, statement):
+    path = tmp_path / "run"
+    Journal.create(path, {"model": "one"}).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    with pytest.raises(InputError, match="expected a checkpoint that an earlier run wrote, not a damaged one"):
+        Journal.resume(path, {"model": "one"})
