@@ -1,11 +1,12 @@
 """The sign methods side by side: right, wrong and undecided signs, queries and seconds.
 
     python benchmarks/signs.py 784-64x2-1 --method wiggle --points 15
-    python benchmarks/signs.py fixtures/mnist_784_16x2_1.npz --precision float32
+    python benchmarks/signs.py 10-5x2-1 fixtures/mnist_784_16x2_1.npz --precision float16 float32 float64 --seeds 3
 
 The rows of a layer are given up to their signs, the layers below with them, all from the true network: what is
-measured is the method, not the extraction before it. With --points every neuron gets so many critical points, else
-hard ones up to 15.
+measured is the method, not the extraction before it. Counts are sums over the seeds. With --points every neuron gets
+so many critical points, else hard ones up to 15 [FMSH24]; *easy* are the neurons whose votes are unanimous and
+confident. Seconds are the processor's.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import process_time
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flint import arb, fmpq
+from threadpoolctl import threadpool_limits
 
 from precise.formats import load_network
 from precise.matching.survey import Survey
@@ -33,7 +36,7 @@ from precise.rounding.known import KnownLayers, KnownRow
 from precise.rounding.view import View
 from precise.signs.methods import METHODS
 from precise.signs.question import SignDecision, SignQuestion
-from precise.signs.wiggle import ballots
+from precise.signs.wiggle import EASY_POINTS, MOST_POINTS, ballots
 
 LINES = 12  # for the methods that use measured regions
 NEEDS_REGIONS = ("exact", "last-hidden", "exhaustive")
@@ -76,45 +79,88 @@ def _exact(value: fmpq) -> arb:
     return arb(value)
 
 
-def decisions(asked: SignQuestion, method: str, points: int | None) -> list[SignDecision]:
-    """What a method decides."""
-    if method == "wiggle" and points is not None:
-        return [ballot.decision() for ballot in ballots(asked, points, points)]
-    return METHODS[method](asked)
+def decisions(asked: SignQuestion, method: str, points: int | None) -> tuple[list[SignDecision], list[bool]]:
+    """What a method decides, and which neurons are easy (of the wiggle)."""
+    if method != "wiggle":
+        found = METHODS[method](asked)
+        return found, [False] * len(found)
+    votes = ballots(asked, points or EASY_POINTS, points or MOST_POINTS)
+    return [ballot.decision() for ballot in votes], [ballot.easy for ballot in votes]
 
 
-def main() -> None:
-    """One line a layer and method."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", help="a file, or widths of a random network such as 784-64x2-1")
-    parser.add_argument("--precision", default="float64")
+@dataclass
+class Tally:
+    """Sums over the seeds."""
+
+    right: int = 0
+    wrong: int = 0
+    undecided: int = 0
+    proved: int = 0
+    proved_wrong: int = 0
+    easy: int = 0
+    easy_wrong: int = 0
+    queries: int = 0
+    seconds: float = 0.0
+
+    def add(self, found: list[SignDecision], signs: list[int], easy: list[bool]) -> None:
+        """One layer with one seed."""
+        for decision, sign, simple in zip(found, signs, easy, strict=True):
+            wrong = decision.sign not in (0, sign)
+            self.right += decision.sign == sign
+            self.wrong += wrong
+            self.undecided += decision.sign == 0
+            self.proved += decision.certain and decision.sign != 0
+            self.proved_wrong += decision.certain and wrong
+            self.easy += simple
+            self.easy_wrong += simple and wrong
+
+
+def main() -> int:
+    """One line a network, precision, layer and method; status 1 if a sign that is called proved is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="+", help="files, or widths of random networks such as 784-64x2-1")
+    parser.add_argument("--precision", nargs="*", default=["float64"])
     parser.add_argument("--method", nargs="*", default=list(METHODS))
     parser.add_argument("--points", type=int)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
-    network = load_network(Path(given.network)) if Path(given.network).exists() else random_network(given.network, 1)
-    print("| Layer | Method | Right | Wrong | Undecided | Proved | Queries | Seconds |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    with working_precision():
-        for layer in range(1, len(network.layers)):
-            for method in given.method:
-                _line(network, layer, method, given)
+    heads = "Network | Oracle | Layer | Method | Right | Wrong | Undecided | Proved | Easy | Easy and wrong | Queries"
+    print(f"| {heads} | Seconds |\n| --- | --- | ---: | --- |{' ---: |' * 8}")
+    false = 0
+    with working_precision(), threadpool_limits(1):
+        for name, precision in product(given.networks, given.precision):
+            network = load_network(Path(name)) if Path(name).exists() else random_network(name, 1)
+            for layer, method in product(range(1, len(network.layers)), given.method):
+                tally = _tally(network, layer, method, precision, given)
+                counts = [tally.right, tally.wrong, tally.undecided, tally.proved]
+                counts += [tally.easy, tally.easy_wrong] if method == "wiggle" else ["", ""]
+                cells = [
+                    Path(name).stem,
+                    precision,
+                    layer,
+                    method,
+                    *counts,
+                    f"{tally.queries:,}",
+                    f"{tally.seconds:.2f}",
+                ]
+                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+                false += tally.proved_wrong
+    return int(false > 0)
 
 
-def _line(network: Network, layer: int, method: str, given: argparse.Namespace) -> None:
-    asked, signs = question(network, layer, given.precision, given.seed)
-    start = perf_counter()
-    if method in NEEDS_REGIONS:
-        for _ in range(LINES):
+def _tally(network: Network, layer: int, method: str, precision: str, given: argparse.Namespace) -> Tally:
+    tally = Tally()
+    for seed in range(given.seeds):
+        asked, signs = question(network, layer, precision, seed)
+        start = process_time()
+        for _ in range(LINES if method in NEEDS_REGIONS else 0):
             asked.survey.add_random_line(lambda line: set())
-    found = decisions(asked.question, method, given.points)
-    seconds = perf_counter() - start
-    right = sum(d.sign == s for d, s in zip(found, signs, strict=True))
-    undecided = sum(d.sign == 0 for d in found)
-    proved = sum(d.certain and d.sign != 0 for d in found)
-    counts = (right, len(signs) - right - undecided, undecided, proved, asked.question.view.oracle.queries)
-    print(f"| {layer} | {method} | " + " | ".join(map(str, counts)) + f" | {seconds:.2f} |")
+        found, easy = decisions(asked.question, method, given.points)
+        tally.add(found, signs, easy)
+        tally.seconds += process_time() - start
+        tally.queries += asked.question.view.oracle.queries
+    return tally
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,6 +15,7 @@ provisional, and not claimed, until the whole network stands and agrees with the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from precise.matching.refine import refine
 from precise.matching.report import MatchedLayer, MatchReport
 from precise.matching.survey import Survey
 from precise.oracle import Oracle
-from precise.rounding.balls import Vector, digits, middle, working_precision
+from precise.rounding.balls import Floats, Vector, digits, middle, working_precision
 from precise.rounding.known import KnownLayers, KnownRow
 from precise.rounding.view import View
 from precise.signs.methods import METHODS
@@ -222,6 +223,7 @@ class _Run:
         self.found.layers = [list(layer) for layer in self.known.layers]
         for number, layer in enumerate(self.known.layers, 1):
             self.report.layers[number - 1].bits = [row_bits(row.entries) for row in layer]
+            self.report.layers[number - 1].expected_bits = expected_bits(layer, refined.spread[number - 1])
             self._rational(number, layer)
         self.found.outputs = rows
         self.report.output_bits = min(row_bits(row) for row in rows)
@@ -278,6 +280,14 @@ class _Run:
                 for row, bias in zip(weights, biases, strict=True)
             ]
         return values
+
+
+def expected_bits(rows: Sequence[KnownRow], spread: Sequence[Floats]) -> list[float]:
+    """-log2 of the largest expected error of each row, in units of its largest entry; none if it was not estimated."""
+    sizes = [
+        (float(part.max()), max(abs(middle(e)) for e in row.entries)) for row, part in zip(rows, spread, strict=True)
+    ]
+    return [math.log2(largest / error) for error, largest in sizes if error > 0]
 
 
 def row_bits(entries: Sequence[arb]) -> float:

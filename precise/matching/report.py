@@ -15,6 +15,7 @@ class MatchedLayer:
     rows: int = 0  # confirmed, with all entries
     partial_rows: int = 0  # confirmed, with entries that no point showed
     bits: list[float] = field(default_factory=list)  # a row: -log2 of its largest radius, relative to its largest entry
+    expected_bits: list[float] = field(default_factory=list)  # a row, if rounding errors are independent; not proved
     signs: list[int] = field(default_factory=list)  # +1, -1; 0: cannot be told
     certain_signs: int = 0  # proved, given the rows
     exact_rows: int = 0  # certified as rationals, if the weights are floats of `mantissa` bits
@@ -72,17 +73,26 @@ class MatchReport:
         ]
         for stage, account in self.stages.items():
             lines.append(f"{stage:<28}{int(account['queries']):>10,}{account['seconds']:>10.2f}")
-        lines += ["", f"{'layer':<7}{'rows':>9}{'partial':>9}{'signs':>8}{'proved':>8}{'exact':>8}{'least bits':>12}"]
+        lines += [
+            "",
+            f"{'layer':<7}{'rows':>9}{'partial':>9}{'signs':>8}{'proved':>8}{'exact':>8}"
+            f"{'least bits':>12}{'expected':>10}",
+        ]
         for layer in self.layers:
             signs = sum(s != 0 for s in layer.signs)
             bits = f"{min(layer.bits):.1f}" if layer.bits else "-"
+            expected = f"{min(layer.expected_bits):.1f}" if layer.expected_bits else "-"
             lines.append(
                 f"{layer.layer:<7}{f'{layer.rows}/{layer.width}':>9}{layer.partial_rows:>9}{signs:>8}"
-                f"{layer.certain_signs:>8}{layer.exact_rows:>8}{bits:>12}"
+                f"{layer.certain_signs:>8}{layer.exact_rows:>8}{bits:>12}{expected:>10}"
             )
         for layer in self.layers:
             if layer.provisional and layer.rows:
                 lines.append(f"layer {layer.layer}: provisional; a deeper neuron may be among these rows")
+        if any(layer.expected_bits for layer in self.layers):
+            lines.append(
+                "expected bits suppose that rounding errors of different answers are independent; bits are proved"
+            )
         if self.complete:
             lines.append(
                 f"outputs known to {self.output_bits:.1f} bits, the other inputs' columns to {self.columns_bits:.1f}"

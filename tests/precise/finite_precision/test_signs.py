@@ -17,7 +17,7 @@ def test_proved_signs_are_right(method, precision):
             asked, signs = question(network, layer, precision, seed=layer)
             for _ in range(8):
                 asked.survey.add_random_line(lambda line: set())
-            found = decisions(asked.question, method, None)
+            found, _ = decisions(asked.question, method, None)
             assert len(found) == len(signs) == 6
             assert all(d.sign in (0, s) for d, s in zip(found, signs, strict=True) if d.certain)
 
@@ -31,13 +31,14 @@ def test_methods_decide_everything_where_they_apply(method, layer):
         asked, signs = question(network, layer, "float64", seed=1)
         for _ in range(10):
             asked.survey.add_random_line(lambda line: set())
-        assert [d.sign for d in decisions(asked.question, method, None)] == signs
+        assert [d.sign for d in decisions(asked.question, method, None)[0]] == signs
 
 
 def test_hard_neurons_get_fifteen_points_and_easy_ones_five():
     network = random_network("30-10x2-1", 2, bits=53)
     with working_precision():
         asked, _ = question(network, 2, "float64", seed=1)
-        found = decisions(asked.question, "wiggle", None)
+        found, easy = decisions(asked.question, "wiggle", None)
     assert {d.points for d in found} <= {5, 15}
+    assert all(d.points == 15 for d, simple in zip(found, easy, strict=True) if not simple)
     assert not any(d.certain for d in found)
