@@ -1,6 +1,8 @@
 """Is anything wrong ever claimed right? Whole extractions over random small networks, at 11, 24, 53 and 113 bits.
 
-    python benchmarks/soundness.py --runs 500
+    python benchmarks/soundness.py --runs 500 --json tallies.json
+
+The file is written anew after every run, so that a run that is stopped says what it has seen.
 
 A claim is wrong if a row's balls hold no true neuron's row, two rows are one neuron, a certified rational is another
 one, or a sign that is said to be proved is not the true one. Ends with status 1 if there is any.
@@ -9,8 +11,9 @@ one, or a sign that is said to be proved is not the true one. Ends with status 1
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +21,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.enclosures import scores
+from precise.formats.atomic_file import write_whole
 from precise.matching.extract import extract_by_matching
 from precise.matching.layer import Patience
 from precise.oracle import RoundedOracle
@@ -72,11 +76,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--precision", nargs="*", default=list(PRECISIONS))
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     tallies = {precision: Tally() for precision in arguments.precision}
     cases = product(range(arguments.runs), WIDTHS, arguments.precision)
     for number, (seed, widths, precision) in zip(range(arguments.runs), cases):
         judge(widths, precision, seed, tallies[precision])
+        if arguments.json is not None:
+            counts = {name: asdict(tally) | {"wrong": tally.wrong} for name, tally in tallies.items()}
+            write_whole(arguments.json, (json.dumps(counts, indent=1) + "\n").encode())
         if sys.stderr.isatty():
             print(f"\r{number + 1}/{arguments.runs}", end="", file=sys.stderr)
     print("| Precision | Runs | Complete | Rows | Wrong | Signs | Wrong | Exact rows | Wrong |")

@@ -122,7 +122,7 @@ def _step(view: View, rows: Rows, unknown: NDArray[np.bool_], asked: _Asked) -> 
     roundings = SLACK * (size @ (np.abs(mid) @ radii) + size @ np.abs(residual))
     bound = (size @ (error + rad @ radii) + left) * (1 + SLACK) + roundings
     shift = inverse @ residual
-    return _Step(shift, bound, _spread(inverse, error, residual - mid @ shift))
+    return _Step(shift, bound, np.maximum(_spread(inverse, error, residual - mid @ shift), SLACK * bound))
 
 
 def _inverse(jacobian: Floats, error: Floats) -> Floats | None:

@@ -94,15 +94,34 @@ def solve_consistent(matrix: Sequence[Sequence[Ball]], right: Sequence[Ball]) ->
         return None
     if not matrix[0]:
         return [] if all(r.contains(0) for r in right) else None
+    found = _enclosed(matrix, right)
+    return None if found is None or not _fits(matrix, found, right) else list(found.entries())
+
+
+def inconsistent(matrix: Sequence[Sequence[Ball]], right: Sequence[Ball]) -> bool:
+    """Is it proved that no x satisfies all equations? A system too near to a dependent one proves nothing."""
+    if not matrix or len(matrix) < len(matrix[0]):
+        return False
+    if not matrix[0]:
+        return any(surely_not_zero(r) for r in right)
+    found = _enclosed(matrix, right)
+    return found is not None and not _fits(matrix, found, right)
+
+
+def _enclosed(matrix: Sequence[Sequence[Ball]], right: Sequence[Ball]) -> arb_mat | None:
+    """All x that satisfy every equation; None if they cannot be enclosed."""
     left, values = arb_mat([list(row) for row in matrix]), arb_mat([[r] for r in right])
     weight = np.array([1 / max(radius(r), 1e-60) for r in right])
     weight = np.clip(weight / weight.max(), 1e-9, 1.0)
     try:
         approximate = np.linalg.pinv(np.array([middles(row) for row in matrix]) * weight[:, None]) * weight
         multiplier = arb_mat(approximate.tolist())
-        found = (multiplier * left).solve(multiplier * values)
+        return (multiplier * left).solve(multiplier * values)
     except (ZeroDivisionError, np.linalg.LinAlgError):
         return None
-    if any(not r.contains(0) for r in (left * found - values).entries()):
-        return None
-    return list(found.entries())
+
+
+def _fits(matrix: Sequence[Sequence[Ball]], found: arb_mat, right: Sequence[Ball]) -> bool:
+    """May every equation hold?"""
+    left = arb_mat([list(row) for row in matrix]) * found
+    return all((a - r).contains(0) for a, r in zip(left.entries(), right, strict=True))

@@ -8,8 +8,8 @@ But if f is convex or concave between the three points (one bend, or several of 
 both one-sided quotients; their hull is what is returned, and holds the slope at x in that case too. The smallest step
 that is tried is 2^-HALVINGS of the first: below it, 2 E / h has grown by as much.
 
-**Not covered:** bends of opposite kinds within one step that cancel in the second difference. Rows are therefore
-believed only when several regions agree on them.
+**Not covered:** bends of opposite kinds within one step that cancel in the second difference, which happens the more
+often the larger the errors are. Rows and signs are therefore believed only when LEAST_REGIONS regions agree on them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from precise.rounding.view import GridPoint, View
 
 SAMPLES = 160  # a line
 HALVINGS = 7
+LEAST_REGIONS = 2  # that agree, before a slope is believed
 ENTRY_BITS = 8  # of a direction's entries
 
 

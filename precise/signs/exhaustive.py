@@ -1,17 +1,16 @@
 """Exhaustive signs for small layers [CJM20, section 4.4]: every assignment is tried, wrong ones are refuted.
 
 With the right signs, the gradient of the output at every point is a combination of the local maps of the active
-neurons. An assignment is refuted when at one measured region no such combination exists, which balls prove. The layer
-is decided if one assignment survives, or for every neuron on whose sign all survivors agree.
+neurons. An assignment is refuted when at LEAST_REGIONS measured regions no such combination exists, which balls prove.
+The layer is decided if one assignment survives, or for every neuron on whose sign all survivors agree.
 """
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import islice, product
 
-from flint import arb
-
-from precise.rounding.balls import Vector, sign_of, solve_consistent
+from precise.rounding.balls import Vector, inconsistent, sign_of
+from precise.rounding.regions import LEAST_REGIONS
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 MOST_NEURONS = 12  # 4096 assignments
@@ -25,11 +24,7 @@ def exhaustive(question: SignQuestion) -> list[SignDecision]:
         return [UNDECIDED] * neurons
     places = _places(question)
     kept: dict[tuple[int, tuple[int, ...]], bool] = {}
-    survivors = [
-        signs
-        for signs in product((1, -1), repeat=neurons)
-        if all(_possible(place, number, signs, kept) for number, place in enumerate(places))
-    ]
+    survivors = [signs for signs in product((1, -1), repeat=neurons) if not _refuted_often(signs, places, kept)]
     return [_agreed([signs[j] for signs in survivors], len(places)) for j in range(neurons)]
 
 
@@ -51,6 +46,15 @@ def _places(question: SignQuestion) -> list[tuple[list[int], list[Vector], Vecto
     return found
 
 
+def _refuted_often(
+    signs: tuple[int, ...],
+    places: list[tuple[list[int], list[Vector], Vector]],
+    kept: dict[tuple[int, tuple[int, ...]], bool],
+) -> bool:
+    against = (1 for number, place in enumerate(places) if not _possible(place, number, signs, kept))
+    return len(list(islice(against, LEAST_REGIONS))) == LEAST_REGIONS
+
+
 def _possible(
     place: tuple[list[int], list[Vector], Vector],
     number: int,
@@ -66,14 +70,7 @@ def _possible(
 
 
 def _refuted(rows: list[Vector], gradient: Vector) -> bool:
-    if not rows:
-        return any(not g.contains(0) for g in gradient)
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if len(columns) < len(rows):
-        return False
-    return solve_consistent(columns, gradient) is None and not _near_dependent(columns, gradient)
-
-
-def _near_dependent(columns: list[Vector], gradient: Vector) -> bool:
-    """Did the solver give up because the maps are nearly dependent? Then nothing is refuted."""
-    return solve_consistent(columns, [arb(0) for _ in gradient]) is None
+    """Is it proved that the gradient is no combination of the rows?"""
+    return inconsistent(
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in gradient], gradient
+    )

@@ -4,15 +4,16 @@ Around a point, the gradient of the output is g = sum_j y_j M_j over the layer's
 and y_j = 0 for inactive ones. If the M_j are independent (the layer is no wider than its input space there), the y_j
 follow from one gradient: neurons with y_j != 0 are active, the others inactive.
 
-With balls, y_j != 0 is proved; y_j = 0 is not, and a neuron whose output is cut off above looks inactive. So a sign
-that rests on y_j = 0 is given, but not as certain. `all_regions` asks the same of every region that was measured, and
-takes y_j != 0 only: a neuron is active where it acts.
+With balls, y_j != 0 is proved if the gradient is right; y_j = 0 is not, and a neuron that is cut off above looks
+inactive. One gradient may be wrong (`regions`), so no sign of this method is certain. `all_regions` asks the same of
+every region that was measured, and takes y_j != 0 only: a neuron is active where it acts, for sure if LEAST_REGIONS
+regions say so and none contradicts.
 """
 
 from __future__ import annotations
 
 from precise.rounding.balls import Vector, sign_of, solve_consistent, surely_not_zero
-from precise.rounding.regions import Region, measure
+from precise.rounding.regions import LEAST_REGIONS, Region, measure
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 TRIES = 8  # points, until one has independent local maps
@@ -36,7 +37,7 @@ def soe(question: SignQuestion) -> list[SignDecision]:
 def _decision(side: int, active: bool) -> SignDecision:
     if not side:
         return UNDECIDED
-    return SignDecision(side if active else -side, active, 1.0 if active else 0.5, 1)
+    return SignDecision(side if active else -side, False, 1.0 if active else 0.5, 1)
 
 
 def all_regions(question: SignQuestion) -> list[SignDecision]:
@@ -55,7 +56,7 @@ def all_regions(question: SignQuestion) -> list[SignDecision]:
 def _voted(plus: int, minus: int) -> SignDecision:
     if bool(plus) == bool(minus):
         return UNDECIDED
-    return SignDecision(1 if plus else -1, True, 1.0, plus + minus)
+    return SignDecision(1 if plus else -1, plus + minus >= LEAST_REGIONS, 1.0, plus + minus)
 
 
 def _acting(question: SignQuestion, region: Region) -> tuple[list[int], Vector] | None:
