@@ -11,6 +11,8 @@ from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point
 
+SPARSE = 0.25  # of the points that are chosen by preactivations have few positive ones
+MOST_ON = 3  # of them
 DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
 
 
@@ -58,10 +60,26 @@ def to_point(vector: Vector) -> Point:
 def _preactivation_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
     inverse, biases = _first_layer(tuple(row for row in known.layers[0] if not row.linear and any(row.plus)))
-    scale = float(np.median(np.abs(biases)) or 1.0) * 2.0 ** generator.uniform(-3, 5)
-    wanted = scale * generator.standard_normal((count, len(biases))) - biases
-    points: Vector = wanted @ inverse.T
+    size = float(np.median(np.abs(biases)) or 1.0)
+    if generator.random() < SPARSE:
+        values = size * _sparse(generator, (count, len(biases)))
+    else:
+        values = size * 2.0 ** generator.uniform(-3, 5) * generator.standard_normal((count, len(biases)))
+    points: Vector = (values - biases) @ inverse.T
     return points
+
+
+def _sparse(generator: np.random.Generator, shape: tuple[int, int]) -> Vector:
+    """Preactivations of which few or none are positive, and these of any size.
+
+    A neuron of layer 2 that changes state at all does so on a ray from where layer 1 is off to where one neuron of it
+    is on: w . h + b has one sign for all h >= 0 exactly if it has on these rays. Other neurons rarely bend such lines.
+    """
+    values = -np.abs(generator.standard_normal(shape)) * 2.0 ** generator.uniform(-3, 3)
+    on = np.argsort(generator.random(shape), axis=1) < generator.integers(0, MOST_ON + 1, size=(shape[0], 1))
+    largest = np.abs(generator.standard_normal(shape)) * 2.0 ** generator.uniform(0, 14, size=(shape[0], 1))
+    chosen: Vector = np.where(on, largest, values)
+    return chosen
 
 
 @lru_cache(maxsize=4)
