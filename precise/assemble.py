@@ -14,7 +14,9 @@ from precise.oracle import Oracle
 from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
+SCALES = (1, 8, 64, DOMAIN)  # boxes in which the result is compared with the oracle
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
+MORE_POINTS = 512  # where neurons are missing, which may act in a part of the box only
 
 
 def network_from_rows(
@@ -106,19 +108,25 @@ def _scale(row: Sequence[fmpq]) -> fmpq:
     return fmpq(2) ** -exponent
 
 
-def first_difference(network: Network, oracle: Oracle, random: Random) -> list[fmpq] | None:
-    """A fresh random point in all inputs where network and oracle differ, or None: FRESH_POINTS queries.
+def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> int:
+    """The largest s for which no fresh point in |x_i| <= s, for s in SCALES, shows network and oracle to differ; or 0.
 
-    Exact answers are compared exactly. Agreement is evidence, not proof: `verify` proves.
+    Costs up to `points` queries, in all inputs at once. Exact answers are compared exactly. Agreement is evidence, not
+    proof: `verify` proves.
     """
-    for scale in (1, 8, 64, 1024):
-        rows = [
-            [fmpq(random.randint(-(1 << 12), 1 << 12) * scale, 1 << 12) for _ in range(oracle.input_width)]
-            for _ in range(FRESH_POINTS // 4)
-        ]
-        points = Batch.from_rows(rows)
-        answers = zip(oracle.query(points).rows(), network.evaluate(points).rows(), strict=True)
-        for row, (expected, found) in zip(rows, answers, strict=True):
-            if expected != found:
-                return row
-    return None
+    agreed = 0
+    for scale in SCALES:
+        rows = [_fresh(oracle.input_width, scale, number, random) for number in range(points // len(SCALES))]
+        batch = Batch.from_rows(rows)
+        if oracle.query(batch).rows() != network.evaluate(batch).rows():
+            break
+        agreed = scale
+    return agreed
+
+
+def _fresh(inputs: int, scale: int, number: int, random: Random) -> list[fmpq]:
+    """A point in |x_i| <= scale: in turn inside it, at a corner, and on one of its faces of a random dimension."""
+    inner = [fmpq(random.randint(-(1 << 12), 1 << 12) * scale, 1 << 12) for _ in range(inputs)]
+    corner = [fmpq(random.choice((-scale, scale))) for _ in range(inputs)]
+    share = (0.0, 1.0, random.random())[number % 3]
+    return [c if random.random() < share else v for c, v in zip(corner, inner, strict=True)]

@@ -14,7 +14,7 @@ from itertools import count
 from random import Random
 from time import perf_counter
 
-from precise.assemble import DOMAIN, FRESH_POINTS, first_difference, network_from_rows
+from precise.assemble import DOMAIN, FRESH_POINTS, MORE_POINTS, SCALES, agreement, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
 from precise.journal.file import Journal
@@ -32,6 +32,7 @@ from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 
 FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
+EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
 UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
@@ -144,6 +145,7 @@ class _Run:
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
+        self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
         with following(self.probe, self.workers) as follow:
@@ -233,6 +235,7 @@ class _Run:
         self, number: int, width: int | None, missing: int, candidates: int, follow: Follow, last: bool
     ) -> LayerResult:
         name = f"layer {number}"
+        lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
         search = LayerSearch(
             self.probe,
             self.known,
@@ -241,7 +244,7 @@ class _Run:
             self.lacking,
             follow,
             self.random.getrandbits(64),
-            Patience(candidates, self.patience.lines, self.patience.candidates),
+            Patience(candidates, lines, self.patience.candidates),
             lambda done, total: self.progress(name, done, total),
             last=last,
         )
@@ -256,6 +259,7 @@ class _Run:
 
     def found(self, result: LayerResult, width: int | None) -> LayerResult:
         self.lacking = frozenset(result.lacking)
+        self.explained = not result.candidates
         if width is None:
             return result
         self.witnesses = [record.witness for record in result.records]
@@ -326,16 +330,22 @@ class _Run:
         return network_from_rows(self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width)
 
     def compare(self, network: Network) -> None:
-        with self.stage("fresh points"):
-            difference = first_difference(network, self.oracle, self.random)
-            if difference is not None:
-                raise _Incomplete("the recovered network differs from the oracle at a fresh point")
-        self.report.fresh_points = FRESH_POINTS
+        """Ask fresh points; of what is not identified, state the largest box in which it makes no difference."""
         unidentified = self.report.unidentified()
+        points = MORE_POINTS if unidentified else FRESH_POINTS
+        with self.stage("fresh points"):
+            domain = agreement(network, self.oracle, self.random, points)
+            if not domain or (domain < DOMAIN and not unidentified):
+                raise _Incomplete("the recovered network differs from the oracle at a fresh point")
+        self.report.fresh_points = points * (SCALES.index(domain) + 1) // len(SCALES)
         self.report.complete = not unidentified
+        if self.report.complete:
+            self.report.outcome = "Complete: every row, sign and column was recovered exactly."
+            return
+        self.report.domain = domain
+        place = SCALES.index(domain) + 1
+        beyond = "" if domain == DOMAIN else f", and differs from it for some |x| <= {SCALES[place]}"
         self.report.outcome = (
-            "Complete: every row, sign and column was recovered exactly."
-            if not unidentified
-            else f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly "
-            f"like the oracle at {FRESH_POINTS} fresh points in |x| <= {DOMAIN}."
+            f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly like the oracle at "
+            f"{self.report.fresh_points} fresh points in |x| <= {domain}{beyond}."
         )

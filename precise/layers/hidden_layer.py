@@ -39,7 +39,7 @@ RECHECKS = 3  # searches that follow one in which a row was dropped
 
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
-SURPRISE_POINTS = 1024  # looked at before another line is tried
+SURPRISE_POINTS = 256  # looked at before another line is tried
 
 PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
 

@@ -13,7 +13,7 @@ from flint import fmpq
 
 from precise.regions.aim import line_between, random_line
 from precise.regions.critical_points import Line
-from precise.regions.float_layers import to_floats
+from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, displaced, interpolated, onto
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
@@ -22,6 +22,8 @@ from precise.regions.walk import Bent, Crossed, Surface, Walker
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
 WAYS = 3  # towards places where the row is absent
 WAY_STEPS = 24  # on each of them
+SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
+SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -46,6 +48,7 @@ def confirm(
         whole: is every neuron of the layers below known? Missing ones bend this layer's surfaces as well.
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
+    floats = FloatLayers(known)
     silent = looked = 0
     present: list[Surface] = []
     absent: list[Surface] = []
@@ -53,7 +56,7 @@ def confirm(
         if looked >= wanted:
             break
         line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
-        for surface in predicted(known, line, generator):
+        for surface in predicted(known, line, generator, floats):
             looked += 1
             if walker.present(surface.plane, surface.point):
                 present.append(surface)
@@ -99,18 +102,47 @@ def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, in
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
 
 
-def predicted(known: Known, searched: tuple[Line, int, int], generator: np.random.Generator) -> list[Surface]:
-    """One zero of the last known layer's only row on a line, if the line has any."""
+def predicted(
+    known: Known, searched: tuple[Line, int, int], generator: np.random.Generator, floats: FloatLayers | None = None
+) -> list[Surface]:
+    """One zero of the last known layer's only row on a line, if the line has any.
+
+    Args:
+        floats: of the known part; without them, they are made anew.
+    """
     line, low, high = searched
+    floats = floats or FloatLayers(known)
     step = (high - low) // SAMPLES
     points = [line.point(low + step * i) for i in range(SAMPLES + 1)]
-    signs = [values[0] > 0 for values in known.preactivations(points)[-1]]
-    changes = [i for i in range(SAMPLES) if signs[i] != signs[i + 1]]
-    if not changes:
+    signs = floats.last(to_floats(points))[0][:, 0] > 0
+    changes = np.nonzero(signs[:-1] != signs[1:])[0]
+    if not len(changes):
         return []
-    chosen = changes[int(generator.integers(len(changes)))]
-    surface = _refined(known, points[chosen], points[chosen + 1], signs[chosen])
+    chosen = int(changes[int(generator.integers(len(changes)))])
+    bracket = _narrowed(known, floats, points[chosen], points[chosen + 1])
+    exact = [values[0] > 0 for values in known.preactivations(list(bracket))[-1]]
+    surface = _refined(known, *bracket, exact[0]) if exact[0] != exact[1] else None
     return [surface] if surface else []
+
+
+def _narrowed(known: Known, floats: FloatLayers, low: Point, high: Point) -> tuple[Point, Point]:
+    """A part of the segment in which floats see the row change its sign, and nothing below it change its state."""
+    linear = np.array([row.linear for rows in known.layers[:-1] for row in rows], dtype=bool)
+    for _ in range(SECTION_STEPS):
+        points = [
+            [a + ((b - a) * i >> SECTION_BITS) for a, b in zip(low, high)] for i in range((1 << SECTION_BITS) + 1)
+        ]
+        values = floats.preactivations(to_floats(points))
+        signs = values[-1][:, 0] > 0
+        states = np.concatenate([np.zeros((len(points), 0)), *(z > 0 for z in values[:-1])], axis=1)
+        changes = np.nonzero(signs[:-1] != signs[1:])[0]
+        if not len(changes):
+            return low, high
+        first = int(changes[0])
+        low, high = points[first], points[first + 1]
+        if not np.any((states[first] != states[first + 1])[~linear]):
+            break
+    return low, high
 
 
 def _refined(known: Known, low: Point, high: Point, low_positive: bool) -> Surface | None:

@@ -1,0 +1,177 @@
+"""Random networks with planted faults, each extracted and judged: is anything wrong ever called right?
+
+    python benchmarks/random_battery.py --networks 200 --json build/battery.json
+    python benchmarks/random_battery.py --networks 200 --json build/battery.json --resume
+
+Depth 1 to 6, widths 1 to 12, 1 to 4 outputs; some rows are duplicated, opposite, zeroed, always active or dead. A run
+is *wrong* if it calls itself complete and the copy is not the same function, or writes a copy that differs from the
+oracle in the box that it states. Every network is judged in exact arithmetic; ends with status 1 if one is wrong. The
+baseline of the queries is the number of parameters: no method can determine a network from fewer answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from time import process_time
+from types import FrameType
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `python benchmarks/random_battery.py`
+
+from flint import fmpq
+
+from precise.extract import Extraction, extract
+from precise.formats.atomic_file import write_whole
+from precise.network import Layer, Network
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from verify.equality.structural import prove_equal
+from verify.equivalence import Effort, decide
+from verify.properties.claim import within
+from verify.properties.domain import box
+from verify.verdict import Outcome
+
+FAR = 1 << 14  # a bias that points near the origin do not outweigh
+KINDS = ("duplicate", "opposite", "zero row", "zero weight", "always active", "dead")
+JUDGING = 30.0  # seconds for a verdict
+
+Run = dict[str, Any]
+
+
+def planted(seed: int) -> tuple[Network, list[str]]:
+    """A random network of a random shape with up to three unusual rows, and what was planted."""
+    random = Random(seed)
+    hidden = [random.randint(1, 12) for _ in range(random.randint(1, 6))]
+    network = random_network((random.randint(2, 12), *hidden, random.randint(1, 4)), seed)
+    layers, kinds = list(network.layers), []
+    for _ in range(random.randint(0, 3)):
+        number, kind = random.randrange(len(hidden)), random.choice(KINDS)
+        layers[number] = changed(layers[number], kind, random)
+        kinds.append(f"layer {number + 1}: {kind}")
+    return Network(tuple(layers)), kinds
+
+
+def changed(layer: Layer, kind: str, random: Random) -> Layer:
+    """The layer with one row of it made unusual."""
+    weights, biases = [list(row) for row in layer.weights], list(layer.biases)
+    j = random.randrange(len(biases))
+    k = (j + 1) % len(biases)
+    if kind == "duplicate":
+        weights[j], biases[j] = [3 * w for w in weights[k]], 3 * biases[k]
+    elif kind == "opposite":
+        weights[j], biases[j] = [-2 * w for w in weights[k]], -2 * biases[k]
+    elif kind == "zero row":
+        weights[j] = [fmpq(0)] * len(weights[j])
+    elif kind == "zero weight":
+        weights[j][random.randrange(len(weights[j]))] = fmpq(0)
+    else:
+        biases[j] = fmpq(FAR if kind == "always active" else -FAR)
+    return Layer(tuple(map(tuple, weights)), tuple(biases))
+
+
+def measure(seed: int, limit: float) -> Run:
+    """One network: extracted for at most `limit` seconds of processor time, and judged."""
+    network, kinds = planted(seed)
+    start = process_time()
+    signal.signal(signal.SIGPROF, _interrupt)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    try:
+        result = extract(ExactOracle(network), network.widths, seed)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    seconds = process_time() - start
+    judgement = judge(network, result)
+    return {
+        "seed": seed,
+        "widths": list(network.widths),
+        "planted": kinds,
+        "parameters": sum((layer.inputs + 1) * layer.neurons for layer in network.layers),
+        "judgement": judgement,
+        "outcome": result.report.outcome,
+        "queries": result.report.queries,
+        "processor_seconds": round(seconds, 3),
+    }
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def judge(true: Network, result: Extraction) -> str:
+    """exact, equivalent, wrong, undecided, or incomplete (no copy was written).
+
+    A copy that does not call itself complete is *equivalent* if it is the same function in the box that it states.
+    """
+    found = result.network
+    if found is None:
+        return "incomplete"
+    verdict = prove_equal(true, found, timeout=JUDGING)
+    if verdict.outcome is Outcome.EQUAL:
+        return "exact" if result.report.complete else "equivalent"
+    if result.report.complete:
+        return "wrong" if verdict.outcome is Outcome.DIFFERENT else "undecided"
+    size = result.report.domain
+    domain = box(-size, size, true.input_width) if size else None
+    if domain is None:
+        return "undecided"
+    witness = verdict.witness
+    if witness is not None and domain.contains(witness.point):
+        return "wrong"
+    decided = decide(true, found, domain, within(0, true.output_width), Effort(JUDGING)).verdict.outcome
+    names = {Outcome.EQUAL: "equivalent", Outcome.EQUIVALENT: "equivalent", Outcome.DIFFERENT: "wrong"}
+    return names.get(decided, "undecided")
+
+
+def account(runs: Sequence[Run]) -> str:
+    """What came of all networks, and the ratio of the queries to the parameters where a copy was written."""
+    counts = Counter(run["judgement"] for run in runs)
+    names = ("exact", "equivalent", "incomplete", "undecided", "wrong")
+    lines = [f"{len(runs)} networks: " + ", ".join(f"{counts[name]} {name}" for name in names)]
+    written = [run for run in runs if run["judgement"] in ("exact", "equivalent")]
+    if written:
+        asked, needed = sum(run["queries"] for run in written), sum(run["parameters"] for run in written)
+        lines.append(f"ratio: {asked / needed:.3g} queries a parameter of the networks that were written")
+    return "\n".join(lines)
+
+
+def describe(run: Run) -> str:
+    """One line a network."""
+    shape, planted_rows = "-".join(map(str, run["widths"])), "; ".join(run["planted"]) or "nothing planted"
+    more = "" if run["judgement"] == "exact" else f" - {run['outcome']}"
+    cost = f"{run['queries']:,} queries, {run['processor_seconds']:.1f} s"
+    return f"{run['seed']:>4} {run['judgement']:<10} {shape} ({planted_rows}) {cost}{more}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing, print a line a network, and the account."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", type=int, default=200, help="seeds 0 to one less than this (default: 200)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--limit", type=float, default=120.0, help="processor seconds a network (default: 120)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the runs are kept, after every network")
+    parser.add_argument("--resume", action="store_true", help="keep the runs that the file has")
+    options = parser.parse_args(arguments)
+    if options.json and options.json.exists() and not options.resume:
+        parser.exit(2, f"{options.json}: there already; --resume keeps its runs and does the missing ones\n")
+    kept = options.json and options.json.exists()
+    runs: list[Run] = json.loads(options.json.read_text())["runs"] if kept else []
+    for seed in range(options.first, options.first + options.networks):
+        if all(run["seed"] != seed for run in runs):
+            runs.append(measure(seed, options.limit))
+            print(describe(runs[-1]), flush=True)
+            if options.json:
+                write_whole(options.json, (json.dumps({"runs": runs}, indent=1) + "\n").encode())
+    print(account(runs))
+    if any(run["judgement"] == "wrong" for run in runs):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
