@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `python b
 
 from flint import fmpq
 
+from precise.arithmetic import Batch
 from precise.extract import Extraction, extract
 from precise.formats.atomic_file import write_whole
 from precise.network import Layer, Network
@@ -40,7 +41,9 @@ from verify.verdict import Outcome
 
 FAR = 1 << 14  # a bias that points near the origin do not outweigh
 KINDS = ("duplicate", "opposite", "zero row", "zero weight", "always active", "dead")
-JUDGING = 30.0  # seconds for a verdict
+JUDGING = 20.0  # seconds for a verdict
+IN_BOX = 6.0  # seconds for one in a box
+POINTS = 2000  # at which an undecided copy is compared as well
 
 Run = dict[str, Any]
 
@@ -105,9 +108,10 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def judge(true: Network, result: Extraction) -> str:
-    """exact, equivalent, wrong, undecided, or incomplete (no copy was written).
+    """exact, equivalent, wrong, unproved, or incomplete (no copy was written).
 
-    A copy that does not call itself complete is *equivalent* if it is the same function in the box that it states.
+    A copy that does not call itself complete is *equivalent* if it is the same function in the box that it states, and
+    *unproved* if neither this nor a difference was found, at many random points there in particular.
     """
     found = result.network
     if found is None:
@@ -116,23 +120,32 @@ def judge(true: Network, result: Extraction) -> str:
     if verdict.outcome is Outcome.EQUAL:
         return "exact" if result.report.complete else "equivalent"
     if result.report.complete:
-        return "wrong" if verdict.outcome is Outcome.DIFFERENT else "undecided"
+        return "wrong" if verdict.outcome is Outcome.DIFFERENT else "unproved"
     size = result.report.domain
-    domain = box(-size, size, true.input_width) if size else None
-    if domain is None:
-        return "undecided"
-    witness = verdict.witness
-    if witness is not None and domain.contains(witness.point):
+    if size is None:
         return "wrong"
-    decided = decide(true, found, domain, within(0, true.output_width), Effort(JUDGING)).verdict.outcome
+    domain = box(-size, size, true.input_width)
+    witness = verdict.witness
+    if (witness is not None and domain.contains(witness.point)) or differ(true, found, size):
+        return "wrong"
+    decided = decide(true, found, domain, within(0, true.output_width), Effort(IN_BOX)).verdict.outcome
     names = {Outcome.EQUAL: "equivalent", Outcome.EQUIVALENT: "equivalent", Outcome.DIFFERENT: "wrong"}
-    return names.get(decided, "undecided")
+    return names.get(decided, "unproved")
+
+
+def differ(first: Network, second: Network, size: int) -> bool:
+    """Do two networks differ at one of many random points in |x| <= size?"""
+    random = Random(size)
+    parts = [random.choice((size, size >> 3)) or 1 for _ in range(POINTS)]
+    rows = [[fmpq(random.randint(-997, 997) * p, 997) for _ in range(first.input_width)] for p in parts]
+    points = Batch.from_rows(rows)
+    return first.evaluate(points).rows() != second.evaluate(points).rows()
 
 
 def account(runs: Sequence[Run]) -> str:
     """What came of all networks, and the ratio of the queries to the parameters where a copy was written."""
     counts = Counter(run["judgement"] for run in runs)
-    names = ("exact", "equivalent", "incomplete", "undecided", "wrong")
+    names = ("exact", "equivalent", "unproved", "incomplete", "wrong")
     lines = [f"{len(runs)} networks: " + ", ".join(f"{counts[name]} {name}" for name in names)]
     written = [run for run in runs if run["judgement"] in ("exact", "equivalent")]
     if written:

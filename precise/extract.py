@@ -14,6 +14,8 @@ from itertools import count
 from random import Random
 from time import perf_counter
 
+import numpy as np
+
 from precise.assemble import DOMAIN, FRESH_POINTS, MORE_POINTS, SCALES, agreement, network_from_rows
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
@@ -25,6 +27,7 @@ from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.workers import following
 from precise.network import Network
 from precise.oracle import Oracle
+from precise.regions.aim import line_between, random_points, to_point
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
@@ -33,6 +36,8 @@ from precise.signs.exact import Sign
 
 FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
+RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
+RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
 UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
@@ -145,6 +150,7 @@ class _Run:
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
+        self.search: LayerSearch | None = None  # of the layer before
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
@@ -154,7 +160,7 @@ class _Run:
             else:
                 for number, width in enumerate(self.hidden, 1):
                     self.layer(number, width, follow, last=number == len(self.hidden))
-        outputs = self.outputs()
+            outputs = self.outputs()
         network = self.whole(outputs)
         self.compare(network)
         return network
@@ -213,12 +219,12 @@ class _Run:
             return self.found(self.attempt(number, width, self.missing, self.patience.candidates, follow, last), width)
         before = self.kept()
         first = self.attempt(number, width, 0, min(self.patience.candidates, FIRST_ATTEMPT), follow, last)
-        if len(first.rows) == width:
+        if len(first.result.rows) == width:
             return self.found(first, width)
         after = self.kept()
         self.restore(before)
         second = self.attempt(number, width, self.missing, self.patience.candidates, follow, last)
-        if len(second.rows) >= len(first.rows):
+        if len(second.result.rows) >= len(first.result.rows):
             return self.found(second, width)
         self.restore(after)
         return self.found(first, width)
@@ -233,7 +239,7 @@ class _Run:
 
     def attempt(
         self, number: int, width: int | None, missing: int, candidates: int, follow: Follow, last: bool
-    ) -> LayerResult:
+    ) -> LayerSearch:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
         search = LayerSearch(
@@ -255,9 +261,10 @@ class _Run:
         finally:
             self._record(search.result, report)
             self._signed(number - 1, search.below)
-        return search.result
+        return search
 
-    def found(self, result: LayerResult, width: int | None) -> LayerResult:
+    def found(self, search: LayerSearch, width: int | None) -> LayerResult:
+        self.search, result = search, search.result
         self.lacking = frozenset(result.lacking)
         self.explained = not result.candidates
         if width is None:
@@ -265,22 +272,24 @@ class _Run:
         self.witnesses = [record.witness for record in result.records]
         self.missing = width - len(result.rows)
         if self.missing:
-            self.report.layers[-1].notes.append(
+            self.report.layers[-1].notes = [
                 f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
                 f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
                 "equal to another, or rare"
-            )
+            ]
         return result
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:
+        name = f"layer {report.layer}"
+        lines = result.queries_lines - report.queries_critical_points
+        self.report.spend(f"{name}: critical points", lines, result.seconds_lines - report.seconds_critical_points)
+        rows = result.queries_rows - report.queries_signatures
+        self.report.spend(f"{name}: signatures", rows, result.seconds_rows - report.seconds_signatures)
         report.rows, report.rechecked = len(result.rows), result.rechecked
         report.neurons = [NeuronReport("open", r.tries, r.queries, r.redundant) for r in result.records]
         report.lines, report.candidates, report.ends = result.lines, result.candidates, result.ends
         report.queries_critical_points, report.queries_signatures = result.queries_lines, result.queries_rows
         report.seconds_critical_points, report.seconds_signatures = result.seconds_lines, result.seconds_rows
-        name = f"layer {report.layer}"
-        self.report.spend(f"{name}: critical points", result.queries_lines, result.seconds_lines)
-        self.report.spend(f"{name}: signatures", result.queries_rows, result.seconds_rows)
 
     def _signed(self, layer: int, below: LayerBelow) -> None:
         if layer == 0 or below.signs is None:
@@ -300,6 +309,18 @@ class _Run:
             self.report.spend(name, self.oracle.queries - asked, perf_counter() - start)
 
     def outputs(self) -> tuple[OutputRow, ...]:
+        for _ in range(RETURNS):
+            result, below = self.solved_outputs()
+            if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
+                break
+        self.report.output_equations = result.redundant
+        if not result.rows:
+            raise _Incomplete(result.reason)
+        self._signed(len(self.known.layers), below)
+        return result.rows
+
+    def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
+        """At first missing neurons are taken to be without effect."""
         with self.stage("output layer"):
             layer = list(self.known.layers[-1])
             result, below = self.solve_outputs(0 if not self.lacking else self.missing)
@@ -307,11 +328,23 @@ class _Run:
                 self.known.layers[-1] = layer
                 self.known.changed()
                 result, below = self.solve_outputs(self.missing)
-            self.report.output_equations = result.redundant
-            if not result.rows:
-                raise _Incomplete(result.reason)
-            self._signed(len(self.known.layers), below)
-        return result.rows
+        return result, below
+
+    def returned(self, contradicted: Point) -> bool:
+        """Search the last layer again, between a point that it does not explain and others; true if that gave a row."""
+        assert self.search is not None
+        rows, report, number = self.search.result.rows, self.report.layers[-1], len(self.known.layers)
+        self.known.layers[-1] = rows
+        self.known.changed()
+        others = [*self.random.sample(self.witnesses, min(len(self.witnesses), RETURN_LINES))]
+        generator = np.random.default_rng(self.random.getrandbits(64))
+        others += [to_point(p) for p in random_points(self.known, generator, RETURN_LINES)[:RETURN_LINES]]
+        before = len(rows)
+        self.search.across([line_between(contradicted, other) for other in others])
+        self._record(self.search.result, report)
+        self._signed(number - 1, self.search.below)
+        self.found(self.search, report.width)
+        return len(rows) > before
 
     def solve_outputs(self, missing: int) -> tuple[OutputResult, LayerBelow]:
         below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, self.lacking)

@@ -195,6 +195,21 @@ class LayerSearch:
         self._decide(final=True)
         return self.result
 
+    def across(self, lines: Sequence[tuple[Line, int, int]]) -> None:
+        """Follow what these lines meet, once the search has ended without all rows.
+
+        Raises:
+            BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
+        """
+        self._since = 0
+        for line in lines:
+            waiting = self._met_by([line])
+            while waiting and len(self.result.rows) < self._width and self._since < self._most:
+                batch, waiting = waiting[:ROUND], waiting[ROUND:]
+                if self._round(batch):
+                    waiting = self._unknown(waiting)
+        self._decide(final=True)
+
     def _search(self) -> None:
         start, lines = perf_counter(), self.result.seconds_lines
         again = True
@@ -276,6 +291,13 @@ class LayerSearch:
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
         lines = self._surprising_lines() or [random_line(self._known, self._generator)]
+        self.result.seconds_lines += perf_counter() - start
+        self.result.queries_lines += self._probe.queries - asked
+        return self._met_by(lines)
+
+    def _met_by(self, lines: Sequence[tuple[Line, int, int]]) -> list[CriticalPoint]:
+        """Critical points on lines that no known neuron explains, in random order; a few rounds' worth at most."""
+        start, asked = perf_counter(), self._probe.queries
         found = self._unknown([point for line in lines for point in critical_points(self._probe, *line)])
         self._random.shuffle(found)
         self.result.lines += len(lines)
