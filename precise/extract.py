@@ -364,10 +364,12 @@ class _Run:
 
     def compare(self, network: Network) -> None:
         """Ask fresh points; of what is not identified, state the largest box in which it makes no difference."""
-        unidentified = self.report.unidentified()
-        points = MORE_POINTS if unidentified else FRESH_POINTS
+        unidentified, twins = self.report.unidentified(), self.report.shared()
+        points = MORE_POINTS if unidentified or twins else FRESH_POINTS
         with self.stage("fresh points"):
             domain = agreement(network, self.oracle, self.random, points)
+            if domain < DOMAIN:
+                unidentified = unidentified or twins
             if not domain or (domain < DOMAIN and not unidentified):
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
         self.report.fresh_points = points * (SCALES.index(domain) + 1) // len(SCALES)

@@ -78,9 +78,11 @@ class Report:
         found = []
         for layer in self.layers:
             neurons = layer.rows + layer.opposite_twins
-            if layer.width is not None and neurons < layer.width:
+            if layer.width is not None and layer.rows < layer.width != neurons:
                 active = f", {layer.always_active} of the others always active" if layer.always_active else ""
-                found.append(f"layer {layer.layer}: {neurons} of {layer.width} neurons change state{active}")
+                both = f", and {layer.opposite_twins} of these act on both sides" if neurons > layer.width else ""
+                changing = layer.rows if both else neurons
+                found.append(f"layer {layer.layer}: {changing} of {layer.width} neurons change state{both}{active}")
             if layer.lacking:
                 found.append(f"layer {layer.layer}: {len(layer.lacking)} weights act nowhere that was seen")
             if layer.without_columns:
@@ -89,6 +91,14 @@ class Report:
             if signs:
                 found.append(f"layer {layer.layer}: {signs} of {layer.rows} signs are open")
         return found
+
+    def shared(self) -> list[str]:
+        """Neurons that were taken to share a hyperplane; what never changes state near by may look the same."""
+        return [
+            f"layer {layer.layer}: {layer.opposite_twins} neurons share another's hyperplane, or never change state"
+            for layer in self.layers
+            if layer.opposite_twins
+        ]
 
     def finish(self) -> None:
         """Fill in what is only known at the end."""

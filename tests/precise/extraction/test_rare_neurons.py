@@ -1,0 +1,79 @@
+"""Neurons that seldom change state: found by rays, found from where they are missed, or left out over a stated box."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.arithmetic import Batch
+from precise.extract import Extraction, _Run, extract
+from precise.layers.hidden_layer import Patience
+from precise.network import Layer, Network
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.aim import MOST_ON, _sparse
+from precise.symmetry.canonical_form import canonical_form
+
+
+def with_rare_neuron(width: int, seed: int) -> Network:
+    """Neuron 1 of layer 2 is on only where one neuron of layer 1 outweighs all others sixteen times."""
+    network = random_network((width, width, width, 1), seed)
+    layer = network.layers[1]
+    weights = (tuple(fmpq(1, 16) if j == 0 else fmpq(-1) for j in range(width)), *layer.weights[1:])
+    biases = (fmpq(-1, 4), *layer.biases[1:])
+    return Network((network.layers[0], Layer(weights, biases), network.layers[2]))
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_neuron_that_random_points_do_not_meet_is_found(seed: int) -> None:
+    network = with_rare_neuron(12, seed)
+    values = np.random.default_rng(seed).standard_normal((100_000, 12)) * 100.0
+    on = np.maximum(values, 0.0) @ np.array([1 / 16, *[-1.0] * 11]) > 0.25
+    assert on.mean() < 2.0**-10
+    result = extract(ExactOracle(network), network.widths, seed)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+
+
+def test_sparse_preactivations_have_few_positive_entries() -> None:
+    generator = np.random.default_rng(0)
+    values = np.concatenate([_sparse(generator, (2, 7)) for _ in range(300)])
+    on = (values > 0).sum(axis=1)
+    assert set(on) == set(range(MOST_ON + 1))
+    assert values.max() > 1000 > 0 > values.min()
+
+
+def test_what_acts_far_out_only_is_left_out_over_a_smaller_box() -> None:
+    first = Layer(
+        ((fmpq(1), fmpq(1)), (fmpq(1), fmpq(-2)), (fmpq(1, 4), fmpq(0))), (fmpq(0), fmpq(1), fmpq(200))
+    )  # the third changes state at x = -800
+    network = Network((first, Layer(((fmpq(1), fmpq(1), fmpq(1)),), (fmpq(0),))))
+    result = extract(ExactOracle(network), network.widths, 0)
+    assert result.network is not None, result.report.outcome
+    assert result.report.domain == 64
+    assert "in |x| <= 64, and differs from it for some |x| <= 1024" in result.report.outcome
+    corners = Batch.from_rows([[x, y] for x in (-64, 0, 64) for y in (-64, 0, 64)])
+    assert result.network.evaluate(corners).rows() == network.evaluate(corners).rows()
+    assert result.network([-1000, 0]) != network([-1000, 0])
+
+
+def test_a_point_that_the_last_layer_does_not_explain_leads_to_the_missing_neuron(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again: list[bool] = []
+    search = _Run.returned
+
+    def counted(run: _Run, contradicted: list[int]) -> bool:
+        again.append(search(run, contradicted))
+        return again[-1]
+
+    monkeypatch.setattr(_Run, "returned", counted)
+    for seed in range(4):
+        network = random_network("6-5x2-1", seed)
+        result: Extraction = extract(ExactOracle(network), network.widths, seed, patience=Patience(6, 1))
+        if result.report.complete:
+            assert result.network is not None
+            assert canonical_form(result.network) == canonical_form(network)
+    assert any(again)
