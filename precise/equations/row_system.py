@@ -25,7 +25,8 @@ class RowSystem:
         self.rank = 0
         self.redundant = 0  # equations that held although the earlier ones already implied them
         self.consistent = True
-        self._reduced: nmod_mat | None = None  # reduced row echelon form modulo PRIME
+        # Reduced rows modulo PRIME, in the order in which they came, and rows of zeros.
+        self._reduced = nmod_mat(unknowns, unknowns + 1, [0] * (unknowns * (unknowns + 1)), PRIME)
         self._pivots: list[int] = []  # the leading column of every reduced row
         self._kept: list[list[int]] = []  # as many independent equations as the rank
         self._blocks: list[list[list[int]]] = []  # everything that was added, for the exact check
@@ -43,19 +44,30 @@ class RowSystem:
         if not residual.rank():
             self.redundant += int(fresh.rank())
             return 0
-        reduced, rank = self._stacked(residual).rref()
-        if _pivot(reduced, rank - 1) == self.unknowns:
+        reduced, rank = residual.rref()
+        gain = int(rank)
+        pivots = [_pivot(reduced, row) for row in range(gain)]
+        if pivots[-1] == self.unknowns:
             self.consistent = False
             return 0
-        gain = int(rank) - self.rank
         chosen, found = residual.transpose().rref()
         self._kept += [block[_pivot(chosen, row)] for row in range(int(found))]
         self.redundant += int(fresh.rank()) - gain
-        self.rank = int(rank)
-        self._pivots = [_pivot(reduced, row) for row in range(self.rank)]
-        entries = reduced.entries()[: self.rank * (self.unknowns + 1)]
-        self._reduced = nmod_mat(self.rank, self.unknowns + 1, entries, PRIME)
+        self._eliminate(reduced, pivots)
         return gain
+
+    def _eliminate(self, fresh: nmod_mat, pivots: Sequence[int]) -> None:
+        """Take in reduced rows from which the earlier pivots are gone: clear their pivots from the earlier rows."""
+        rows = fresh.tolist()[: len(pivots)]
+        if self.rank:
+            column = [self._reduced[row, c] for row in range(self.unknowns) for c in pivots]
+            shares = nmod_mat(self.unknowns, len(pivots), column, PRIME)
+            self._reduced -= shares * nmod_mat(len(rows), self.unknowns + 1, [v for row in rows for v in row], PRIME)
+        for number, row in enumerate(rows, self.rank):
+            for column, value in enumerate(row):
+                self._reduced[number, column] = value
+        self.rank += len(pivots)
+        self._pivots += pivots
 
     def accepts(self, equations: Sequence[Equation]) -> bool:
         """Would these equations be consistent with the ones so far? (Modulo the prime; nothing is added.)"""
@@ -65,16 +77,11 @@ class RowSystem:
     def _remainder(self, block: Sequence[Sequence[int]]) -> tuple[nmod_mat, nmod_mat]:
         """(the block, the block with all pivots eliminated), modulo the prime; the second is 0 for old equations."""
         fresh = nmod_mat(fmpz_mat(block), PRIME)
-        if self._reduced is None:
+        if not self.rank:
             return fresh, fresh
-        leading = fmpz_mat([[row[c] for c in self._pivots] for row in block])
+        spare = [0] * (self.unknowns - self.rank)
+        leading = fmpz_mat([[*(row[c] for c in self._pivots), *spare] for row in block])
         return fresh, fresh - nmod_mat(leading, PRIME) * self._reduced
-
-    def _stacked(self, fresh: nmod_mat) -> nmod_mat:
-        if self._reduced is None:
-            return fresh
-        rows = self._reduced.nrows() + fresh.nrows()
-        return nmod_mat(rows, self.unknowns + 1, self._reduced.entries() + fresh.entries(), PRIME)
 
     @property
     def equations(self) -> list[list[int]]:
@@ -83,8 +90,9 @@ class RowSystem:
 
     def reduced(self) -> tuple[list[list[int]], list[int]]:
         """The reduced row echelon form modulo PRIME, shape (rank, unknowns + 1), and its leading columns."""
-        table = [] if self._reduced is None else self._reduced.tolist()
-        return [[int(v) for v in row] for row in table], self._pivots
+        table = self._reduced.tolist()[: self.rank]
+        order = sorted(range(self.rank), key=lambda row: self._pivots[row])
+        return [[int(v) for v in table[row]] for row in order], [self._pivots[row] for row in order]
 
     def open_unknowns(self) -> int:
         """How many unknowns the equations do not determine (modulo the prime)."""

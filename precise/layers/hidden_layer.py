@@ -38,6 +38,8 @@ RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper laye
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
+DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
+SPARSE_WHEN_DRY = 0.5  # of the lines
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 256  # looked at before another line is tried
 
@@ -167,6 +169,7 @@ class LayerSearch:
         self._version = 0
         self._since = 0
         self._doubt = FIRST_DOUBT
+        self._given: list[tuple[Line, int, int]] | None = None  # lines to search, and no others
         self.result = LayerResult()
         self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)), lacking)
         known.layers.append(self.result.rows)
@@ -201,13 +204,10 @@ class LayerSearch:
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
-        self._since = 0
-        for line in lines:
-            waiting = self._met_by([line])
-            while waiting and len(self.result.rows) < self._width and self._since < self._most:
-                batch, waiting = waiting[:ROUND], waiting[ROUND:]
-                if self._round(batch):
-                    waiting = self._unknown(waiting)
+        self._since = self._empty = 0
+        self._given = list(lines)
+        self._search()
+        self._given = None
         self._decide(final=True)
 
     def _search(self) -> None:
@@ -235,9 +235,11 @@ class LayerSearch:
                 return
             elif self._waiting:
                 yield self._waiting.pop(0)
+            elif self._given == []:
+                return
             else:
-                self._waiting = self._candidates()
-                self._empty = 0 if self._waiting else self._empty + 1
+                self._waiting = self._candidates() if self._given is None else self._met_by([self._given.pop(0)])
+                self._empty = 0 if self._waiting or self._given is not None else self._empty + 1
                 while self._under_way:  # the points of one line are of different neurons, those of the next are not
                     yield None
 
@@ -290,7 +292,9 @@ class LayerSearch:
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
-        lines = self._surprising_lines() or [random_line(self._known, self._generator)]
+        # Where few neurons below are on, walks have the most left to see: such lines are for what others do not meet.
+        sparse = SPARSE_WHEN_DRY if self._empty or self._since >= DRY else 0.0
+        lines = self._surprising_lines() or [random_line(self._known, self._generator, sparse)]
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
         return self._met_by(lines)

@@ -16,9 +16,13 @@ MOST_ON = 3  # of them
 DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
 
 
-def random_line(known: Known, generator: np.random.Generator) -> tuple[Line, int, int]:
-    """A line with its first and last parameter, through two random points and half their distance beyond."""
-    ends = _random_points(known, generator, 2)
+def random_line(known: Known, generator: np.random.Generator, sparse: float = SPARSE) -> tuple[Line, int, int]:
+    """A line with its first and last parameter, through two random points and half their distance beyond.
+
+    Args:
+        sparse: the share of lines on which few first-layer neurons are on, once these can be chosen.
+    """
+    ends = _random_points(known, generator, 2, sparse)
     return _through(to_point(ends[0]), ends[1] - ends[0], 0.5)
 
 
@@ -27,11 +31,11 @@ def random_points(known: Known, generator: np.random.Generator, count: int) -> V
     return np.concatenate([_random_points(known, generator, 64) for _ in range(-(-count // 64))])
 
 
-def _random_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+def _random_points(known: Known, generator: np.random.Generator, count: int, sparse: float = SPARSE) -> Vector:
     flips = len(known.layers) > 1 and any(not row.linear and any(row.plus) for row in known.layers[0])
     centred = flips and generator.random() < 0.75
     if centred:
-        return _preactivation_points(known, generator, count)
+        return _preactivation_points(known, generator, count, sparse)
     scale = 2.0 ** generator.uniform(-2, 5)
     points: Vector = scale * generator.standard_normal((count, known.inputs))
     return points
@@ -57,11 +61,11 @@ def to_point(vector: Vector) -> Point:
     return [int(c) for c in vector * 2.0**FRACTION_BITS]
 
 
-def _preactivation_points(known: Known, generator: np.random.Generator, count: int) -> Vector:
+def _preactivation_points(known: Known, generator: np.random.Generator, count: int, sparse: float) -> Vector:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
     inverse, biases = _first_layer(tuple(row for row in known.layers[0] if not row.linear and any(row.plus)))
     size = float(np.median(np.abs(biases)) or 1.0)
-    if generator.random() < SPARSE:
+    if generator.random() < sparse:
         values = size * _sparse(generator, (count, len(biases)))
     else:
         values = size * 2.0 ** generator.uniform(-3, 5) * generator.standard_normal((count, len(biases)))
