@@ -60,8 +60,8 @@ class RowSystem:
         """Take in reduced rows from which the earlier pivots are gone: clear their pivots from the earlier rows."""
         rows = fresh.tolist()[: len(pivots)]
         if self.rank:
-            column = [self._reduced[row, c] for row in range(self.unknowns) for c in pivots]
-            shares = nmod_mat(self.unknowns, len(pivots), column, PRIME)
+            entries = [self._reduced[r, c] for r in range(self.unknowns) for c in pivots]
+            shares = nmod_mat(self.unknowns, len(pivots), entries, PRIME)
             self._reduced -= shares * nmod_mat(len(rows), self.unknowns + 1, [v for row in rows for v in row], PRIME)
         for number, row in enumerate(rows, self.rank):
             for column, value in enumerate(row):

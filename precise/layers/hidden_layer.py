@@ -8,7 +8,7 @@ merging depends on what was merged alone, so that the result does not depend on 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter

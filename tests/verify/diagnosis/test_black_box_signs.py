@@ -79,9 +79,7 @@ def test_no_sign_is_claimed_that_is_not_wrong(seed, count):
     wrong = planted(original, count, seed)
     diagnosis = diagnose_black_box(ExactOracle(original), flipped(original, wrong), seed=seed)
     undecidable = {tuple(place) for place in diagnosis.details["undecidable"]}
-    proved = {
-        (fault.layer, fault.neurons[0]) for fault in diagnosis.faults if fault.certainty is Certainty.PROVED
-    }
+    proved = {(fault.layer, fault.neurons[0]) for fault in diagnosis.faults if fault.certainty is Certainty.PROVED}
     assert proved <= wrong
     if not diagnosis.alternatives:
         assert found(diagnosis) | undecidable >= wrong
