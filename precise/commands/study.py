@@ -62,6 +62,9 @@ def study(
     try:
         with progress_display() as progress:
             records = run_study(found.networks, found.names, cells, limits, journal, Workers(jobs, scheduler), progress)
+    except BaseException:
+        place.abandon_if_empty(journal)
+        raise
     finally:
         journal.close()
     show(written(place, found, records, (precisions, chosen, seed, seeds), limits, table))

@@ -100,6 +100,11 @@ class Journal:
             connection.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (key, outcome))
             connection.execute("DELETE FROM answers WHERE task = ?", (key,))
 
+    def has_outcomes(self) -> bool:
+        """Is any task finished?"""
+        with self._connection() as connection:
+            return connection.execute("SELECT 1 FROM outcomes LIMIT 1").fetchone() is not None
+
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
         if self._opened is not None:

@@ -48,6 +48,13 @@ class Folder:
         path = self.path / CHECKPOINT
         return Journal.resume(path, identity) if resume else Journal.create(path, identity)
 
+    def abandon_if_empty(self, journal: Journal) -> None:
+        """Take a checkpoint away in which nothing is kept, so that the next run can begin anew."""
+        if not journal.has_outcomes():
+            journal.close()
+            for suffix in ("", "-wal", "-shm"):
+                journal.path.with_name(journal.path.name + suffix).unlink(missing_ok=True)
+
     def write(self, name: str, data: bytes) -> Path:
         """Write a file, whole or not at all.
 

@@ -46,12 +46,12 @@ def digits_map(study: Study) -> Plot | None:
     bar.solids.set_rasterized(False)  # drawn, not an image inside the drawing
     kinds = [
         Patch(color=EXACT_COLOUR, label="=: exact"),
-        Patch(color=LEFT_OUT, label="k/n: rows right, layer not whole"),
+        Patch(color=LEFT_OUT, label="k/n: rows right, not all"),
     ]
     made.legend(handles=kinds, loc="outside upper right", ncols=2)
     caption = (
-        "Decimal digits to which the weakest row of a layer is proved, by layer and precision. Green: exact rationals. "
-        "Grey: the layer did not come out whole; k/n are the rows that are right, of all."
+        "Decimal digits to which the weakest row of a layer is proved, by layer and precision. ±: rows without all of "
+        "their signs. Green: exact rationals. Grey: not all rows came out; k/n are those that are right, of all."
     )
     return Plot("digits", made, caption, _told(study, found, columns))
 
@@ -75,7 +75,8 @@ def _entry(layer: dict[str, Any]) -> Entry:
     if layer["signatures"] < layer["width"] or layer["bits"] is None:
         return None, f"{layer['signatures']}/{layer['width']}"
     digits = layer["bits"] * DIGITS_A_BIT
-    return max(digits, 0.1), f"{digits:.0f}" if digits >= 10 else f"{digits:.1f}"
+    mark = "" if layer["signs"] == layer["width"] else "±"
+    return max(digits, 0.1), (f"{digits:.0f}" if digits >= 10 else f"{digits:.1f}") + mark
 
 
 def _rank(entry: Entry) -> float:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import process_time
 
+from threadpoolctl import threadpool_limits
+
 from precise.network import Network
 from precise.oracles.hardware import HardwareOracle
 from precise.oracles.select import oracle_of
@@ -36,6 +38,10 @@ class Measure:
             KeyboardInterrupt: the run was interrupted within it.
             InputError: the network cannot be evaluated in the cell's format.
         """
+        with threadpool_limits(1):  # sums are added in one order, whatever processes and machines there are
+            return self._cell(cell)
+
+    def _cell(self, cell: Cell) -> Record:
         network = self.networks[cell.model]
         oracle = oracle_of(network, cell.precision)
         # the promise of a hardware format speaks of the network with its parameters rounded to it
