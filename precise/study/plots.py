@@ -56,7 +56,7 @@ def recovery_time(study: Study) -> Plot | None:
         for name, a, b in zip(names, drawn, drawn[len(names) :])
     )
     caption = (
-        f"Recovery time of signatures and of signs, all layers, by matching from {precision} (mean of the seeds). "
+        f"Elapsed time for signatures and for signs, all layers, by matching from {precision} (mean of the seeds). "
         "Not complete: the time until the run could not go on."
     )
     return Plot("recovery-time", made, caption, f"Bars of seconds for signatures and for signs. {told}.")
