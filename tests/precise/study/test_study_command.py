@@ -222,6 +222,9 @@ def test_folders_that_cannot_be_used(models: Path, tmp_path: Path, capsys: pytes
     assert run(models, str(tmp_path), "one.json", "--resume") == 2
     assert "an earlier study was begun" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+    assert run(models, str(tmp_path), "one.json", "--scheduler", "nowhere") == 2
+    assert "expected an address such as tcp" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # a study that never began is not in the way of the next one
 
 
 def test_without_matplotlib_the_tables_are_written(
