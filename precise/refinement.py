@@ -33,7 +33,7 @@ from precise.rounding.view import View
 SPARE_INPUTS = 2
 BOXES = (30, 24, 20, 17, 14, 11, 8)  # bits that every row is supposed to be right to, one supposition after the other
 STEPS = 24  # rounds of Newton steps at most, each on new points
-PATIENCE = 3  # rounds without a further bit
+PATIENCE = 6  # rounds without a further bit
 CENTRES = 6  # a first-layer neuron: regions from which the other columns are told
 GUARD_BITS = 64  # of midpoints beyond the oracle's
 FRESH_POINTS = 16
@@ -105,6 +105,7 @@ class _Run:
 
     def everything(self) -> Refinement:
         start_bits, known, outputs = self._enclosed()
+        boxes = [*(row.entries for layer in known.layers for row in layer), *outputs]
         known, outputs, exact = self._rational(known, outputs)
         first = self._columns(known, outputs)
         rows = [[list(row.entries) for row in layer] for layer in known.layers] + [list(map(list, outputs))]
@@ -117,12 +118,16 @@ class _Run:
         network = Network(tuple(_layer(k, layer, exact) for k, layer in enumerate(rows)))
         exact_rows, count = len(exact), sum(map(len, rows))
         fresh = self._compare(network, exact_rows == count)
-        least = min(_bits(row) for layer in rows for row in layer)
+        least = min([*map(_bits, boxes), *map(_bits, first)])
+        untold = sum(_bits(row) < start_bits + 2 for row in boxes)
         told = f"{exact_rows} of {count} rows are exact" if exact_rows else "no row is exact"
+        nothing = (
+            f" Of {untold} rows the answers told nothing more: they act at no point that was asked." if untold else ""
+        )
         word = "Complete" if exact_rows == count else "Refined"
         outcome = (
             f"{word}: {told}, all are enclosed to {least:.0f} bits or better ({start_bits} or more before); the "
-            f"network agrees with the oracle at {fresh} fresh points."
+            f"network agrees with the oracle at {fresh} fresh points.{nothing}"
         )
         asked, seconds = self.oracle.queries - self.asked, perf_counter() - self.started
         return Refinement(network, start_bits, least, exact_rows, count, fresh, asked, seconds, outcome)
