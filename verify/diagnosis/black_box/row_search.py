@@ -29,7 +29,8 @@ CLOSE = (24, 8, 8)  # sets of parameters that are fitted after a first linear st
 DRAWN = 512  # points looked at for those that show a set of parameters
 NEAR = 1e-6  # share of the disagreement below which a fit is worth more answers
 CENTRES = 64  # looked at for those at which all slopes outside the slice are asked for
-STEP = 1.0  # along an input outside the slice
+MOST_INPUTS = 16  # outside the slice whose weights are refitted; more are no few wrong numbers
+STEP = 2.0**-3  # along an input outside the slice, in search of wrong slopes; short, so that few neurons turn off
 Progress = Callable[[str], None]
 Group = tuple[Parameter, ...]
 
@@ -80,12 +81,11 @@ class RowSearch:
 
     def _mended(self, base: Network, fresh: Answers) -> Network | None:
         """A network that fits the slice and the fresh points; None: none was found."""
-        inside = self._inside(base)
-        if inside is None:
-            return None
-        if agreement(inside, self.questions, fresh).agree:
-            return inside
-        outside = self._outside(inside)
+        fitting = self._inside(base)
+        for inside in fitting:
+            if agreement(inside, self.questions, fresh).agree:
+                return inside
+        outside = self._outside(fitting[0]) if fitting else None
         return outside if outside is not None and agreement(outside, self.questions, fresh).agree else None
 
     def _answers(self, unknowns: int) -> Answers:
@@ -98,13 +98,13 @@ class RowSearch:
         assert self.signs.answers is not None
         return self.signs.answers
 
-    def _inside(self, base: Network) -> Network | None:
-        """The base with a few rows or columns fitted so that all answers on the slice are explained."""
+    def _inside(self, base: Network) -> list[Network]:
+        """The base with a few rows or columns fitted so that all answers on the slice are explained, simplest first."""
         sliced = on_slice(base, self.columns)
         answers = self._answers(max(sliced.widths[:-1]) + 1)
         floats, groups = FloatNetwork(sliced), list(_groups(sliced))
         if not disagreeing(sliced.evaluate(self.questions.batch(answers.points)).rows(), answers):
-            return base
+            return [base]
         points = self.questions.to_floats(answers.points)
         apart = float(np.sqrt(np.mean((floats.held(points)[-1] - answers.values) ** 2)))
         chosen: Group = ()
@@ -119,20 +119,25 @@ class RowSearch:
                     answers = self._shown(floats, found)
                     points = self.questions.to_floats(answers.points)
                     found = fit(floats, together, points, answers)
-                mended = settled(sliced, found, self.questions, answers)
-                if not disagreeing(mended.evaluate(self.questions.batch(answers.points)).rows(), answers):
-                    fitting.append(mended)
+                alone = [(p,) for p in group] if found.residual < NEAR * apart and not found.determined else []
+                for part in ([], *alone):
+                    tried = fit(floats, (*chosen, *part), points, answers) if part else found
+                    if tried.residual > NEAR * apart:
+                        continue
+                    mended = settled(sliced, tried, self.questions, answers)
+                    if not disagreeing(mended.evaluate(self.questions.batch(answers.points)).rows(), answers):
+                        fitting.append(mended)
                 if best is None or found.residual < best[0]:
                     best = found.residual, together
             if fitting:
-                mended = min(fitting, key=lambda network: changed_entries(sliced, network))
-                return _widened(base, sliced, mended, self.columns)
+                fitting.sort(key=lambda network: changed_entries(sliced, network))
+                return [_widened(base, sliced, mended, self.columns) for mended in fitting]
             if best is None:
-                return None
+                return []
             chosen = best[1]
             if EQUATIONS * len(chosen) > 2 * answers.values.size:
-                return None
-        return None
+                return []
+        return []
 
     def _shown(self, floats: FloatNetwork, found: Fit) -> Answers:
         """The answers and more, at points whose outputs depend on what was fitted in as many ways as can be."""
@@ -178,13 +183,13 @@ class RowSearch:
         self.progress("first-layer weights outside the slice")
         wrong = self._wrong_slopes(base, others)
         neurons = base.widths[1]
-        if not wrong or len(wrong) * (EQUATIONS * neurons + 8) > self.questions.left:
+        if not 0 < len(wrong) <= MOST_INPUTS or len(wrong) * (EQUATIONS * neurons + 8) > self.questions.left:
             return None
         mended = base
         for c in wrong:
             at = [*self.columns, c]
             points = np.hstack([self.sampler.draw(EQUATIONS * neurons + 8), np.zeros((EQUATIONS * neurons + 8, 1))])
-            points[:, -1] = STEP * self.generator.choice([-2.0, -1.0, 1.0, 2.0], len(points))
+            points[:, -1] = self.generator.choice([-2.0, -1.0, 1.0, 2.0], len(points))
             answers = self.questions.ask(self.questions.to_grid(points), at)
             sliced = on_slice(mended, at)
             group = tuple((1, i, len(at)) for i in range(1, neurons + 1))

@@ -19,7 +19,7 @@ class Sampler:
         self._biases = biases
         self._lengths = np.linalg.norm(weights, axis=0)
         self._inputs = weights.shape[0]
-        self._inverse = np.linalg.pinv(weights)
+        self._weights, self._inverse = weights, np.linalg.pinv(weights)
         rank = np.linalg.matrix_rank(weights)
         self.independent = bool(rank == weights.shape[1])
 
@@ -40,4 +40,6 @@ class Sampler:
         shares = draw.choice(SHARES, (count, 1))
         sides = np.where(draw.random((count, len(self._biases))) < shares, 1.0, -1.0)
         wanted = sides * np.abs(draw.standard_normal((count, len(self._biases)))) * self._lengths * scales
-        return np.asarray((wanted - self._biases) @ self._inverse)
+        points = (wanted - self._biases) @ self._inverse
+        free = scales * draw.standard_normal(points.shape)  # where no recovered row sees it
+        return np.asarray(points + free - free @ self._weights @ self._inverse)
