@@ -127,6 +127,7 @@ def trials(verb: Verb, options: list[str], kills: int, random: Random) -> None:
             killed += trial(Path(name), verb, options, random.uniform(0, seconds))
             same += result(Path(name)) == expected
             tried += 1
+            print(f"{killed} kills, {same} of {tried} runs identical", end="\r", file=sys.stderr, flush=True)
     print(f"{killed} kills in {tried} runs: {same} of {tried} resumed to the identical result")
     if same < tried:
         raise SystemExit(1)

@@ -15,6 +15,7 @@ from precise.errors import PrecisionError
 from precise.regions.probe import FRACTION_BITS, Piece, Point, Probe
 
 BESIDE_BITS = 56  # the pieces are compared 2^-56 beside the intersection, in units of the line's direction
+BENT = 1 << 10  # parts of a line that all bend: no network has critical points everywhere, out to the line's ends
 MOST_PIECES = 1 << 14  # looked at at once; a line meets each neuron a few times
 SHORTEST = 1 << (FRACTION_BITS - BESIDE_BITS + 4)  # intervals shorter than 16 of these are given up
 
@@ -65,6 +66,10 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
                 f"a line has more than {MOST_PIECES} pieces: the answers are not exactly piecewise linear"
             )
         open_ones = [pair for pair in intervals if not _same(pair[0], pair[1]) and pair[1].t - pair[0].t > SHORTEST]
+        if len(open_ones) == len(intervals) >= BENT:
+            raise PrecisionError(
+                f"a line bends in each of {len(intervals)} parts: the answers are not exactly piecewise linear"
+            )
         centres = [_crossing(a, b) for a, b in open_ones]
         middles = [(a.t + b.t) // 2 if c is None else c for (a, b), c in zip(open_ones, centres, strict=True)]
         samples = _sample(probe, line, [t for m in middles for t in (m - beside, m + beside)])
