@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 from flint import fmpq
@@ -52,7 +53,8 @@ class Line:
     asked: str
     outcome: str
     seconds: float  # of the engine, its own exact check included
-    checking: float | None  # of `verify check` on the certificate; None: there is none
+    processor: float  # seconds of all processes that the engine used
+    checking: float | None  # processor seconds of `verify check` on the certificate; None: there is none
     leaves: int
     attained: float | None
     proved: float | None
@@ -132,17 +134,17 @@ def separate(case: Case) -> float:
 def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
     """One line of the table."""
     effort = Effort(seconds=seconds, jobs=jobs)
-    begun = perf_counter()
+    begun, processor = perf_counter(), processor_seconds()
     if case.epsilon is None:
         decision = maximum(case.first, case.second, case.domain, effort)
     else:
         claim = within(case.epsilon, case.first.output_width)
         decision = decide(case.first, case.second, case.domain, claim, effort)
-    spent, checking = perf_counter() - begun, None
+    spent, processor, checking = perf_counter() - begun, processor_seconds() - processor, None
     if decision.certificate is not None and decision.verdict.outcome is not Outcome.DIFFERENT:
-        begun = perf_counter()
+        begun = process_time()
         check(decision.certificate, case.first, case.second)
-        checking = perf_counter() - begun
+        checking = process_time() - begun
     details = decision.verdict.details
     attained, proved = (
         to_near(rational(str(details[key]))) if key in details else None for key in ("attained", "proved")
@@ -155,6 +157,7 @@ def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
         asked="max" if case.epsilon is None else f"epsilon {case.epsilon}",
         outcome=decision.verdict.outcome.value,
         seconds=spent,
+        processor=processor,
         checking=checking,
         leaves=int(str(details.get("leaves", 0))),
         attained=attained,
@@ -167,13 +170,20 @@ def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
     )
 
 
+def processor_seconds() -> float:
+    """Used so far by this process and by those that it started and that ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def shown(line: Line) -> str:
     """A line of the table."""
 
     def number(value: float | None, form: str = ".3g") -> str:
         return "-" if value is None else format(value, form)
 
-    cells = [line.case, line.asked, line.outcome, number(line.seconds), number(line.checking), str(line.leaves)]
+    cells = [line.case, line.asked, line.outcome]
+    cells += [number(line.seconds), number(line.processor), number(line.checking), str(line.leaves)]
     cells += [number(line.attained), number(line.proved), number(line.ratio, ".7g"), number(line.product)]
     cells += [
         number(line.milp_seconds) + {None: "", True: " false", False: ""}[line.milp_false],
@@ -191,8 +201,9 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="leave the other methods out")
     parser.add_argument("--json", type=Path, help="also write the lines to this file")
     options = parser.parse_args()
-    print("| case | asked | verdict | s | check s | leaves | attained | proved | ratio | product | MILP s | Z3 s |")
-    print("| --- " * 12 + "|")
+    columns = "case, asked, verdict, s, processor s, check s, leaves, attained, proved, ratio, product, MILP s, Z3 s"
+    print("| " + columns.replace(", ", " | ") + " |")
+    print("| --- " * 13 + "|")
     lines = []
     for case in cases(options.names):
         lines.append(measured(case, options.seconds, options.jobs, not options.no_peers))

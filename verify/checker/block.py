@@ -92,6 +92,13 @@ class Block:
             return None
         return (ONE if self.zl >= 0 else ZERO), (ONE if self.gl >= 0 else ZERO)
 
+    @cached_property
+    def alike(self) -> bool | None:
+        """Whether both neurons are active (h = z, e = d), or both inactive (h = e = 0); None: neither, or no input."""
+        if self.active is None or self.active[0] != self.active[1] or not self.vertices:
+            return None
+        return bool(self.active[0])
+
     def support(self, h: fmpq, e: fmpq, z: fmpq, d: fmpq) -> fmpq | None:
         """The maximum over the block of h times its h + e times its e - z times its z - d times its d."""
         if self.active is not None and (z, d) == self.exact(h, e):

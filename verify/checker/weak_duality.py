@@ -124,6 +124,10 @@ class Bounds:
         multipliers = [ZERO] * (2 * n)
         for i, block in enumerate(blocks):
             h, e = row[i], row[n + i]
+            if given is None and block.alike is not None:  # nothing is lost, so nothing is rounded either
+                if block.alike:
+                    multipliers[i], multipliers[n + i] = h, e
+                continue
             z, d = block.slopes(h, e) if given is None else (given[i], given[n + i])
             if given is None and self.mantissa is not None:
                 z, d = rounded(z, self.mantissa), rounded(d, self.mantissa)

@@ -31,6 +31,7 @@ from verify.differential.bounds import (
 from verify.differential.linear_program import Facets, Solution, Warm, solve
 
 PROGRAM_SIZE = 6000  # more variables than this make a linear program slower than the splits it saves
+SMALL_PROGRAM = 600  # the same where inputs are split: a halved input gains in all layers, and costs the rule alone
 INPUT_SPLITS = 6  # up to so many inputs, deep networks are split there: all layers gain at once
 SHALLOW = 3  # hidden layers up to which bounds of neurons are not renewed on parts: the program sees through them
 FINEST = 2.0**-7  # of the domain's width; below it neurons are split, so that a search on a border comes to its end
@@ -115,7 +116,8 @@ class Looker:
             part, tighten = tightened_from(problem, part, first)
             proof = _by_rule(problem, part, target)
         points = [_argmax(part, proof.bound)] if not part.empty else []
-        if not _closes(problem, proof, limit) and _variables(part) <= PROGRAM_SIZE:
+        most = SMALL_PROGRAM if _input_to_split(problem, part, proof) is not None else PROGRAM_SIZE
+        if not _closes(problem, proof, limit) and _variables(part) <= most:
             better = _proved(problem, part, target, self._solved(part, number))
             if better is not None:
                 points.append(better[1])
@@ -214,12 +216,9 @@ def dyadics(values: Array) -> list[object]:
 def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | None:
     """The split that the bound's gap at a point suggests: the gap is a sum over the blocks."""
     masks = [unstable(box) for box in part.boxes]
-    width = part.upper - part.lower
-    deep = len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and not problem.exact
-    if deep and any(mask.any() for mask in masks):
-        i = int((width * np.abs(proof.bound.inputs[0])).argmax())
-        if width[i] > FINEST * problem.widths[i]:
-            return "input", i, float((part.lower[i] + part.upper[i]) / 2)
+    i = _input_to_split(problem, part, proof)
+    if i is not None:
+        return "input", i, float((part.lower[i] + part.upper[i]) / 2)
     best: tuple[float, Split | None] = (-1.0, None)
     for k, values in enumerate(preactivations(problem.layers, point)):
         n = problem.layers[k].blocks
@@ -237,6 +236,16 @@ def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | 
                 i, box = int(mask.argmax()), part.boxes[k]
                 return _kind(box[:, i], 0.0), k + 1, i
     return best[1]
+
+
+def _input_to_split(problem: Problem, part: Part, proof: Proof) -> int | None:
+    """The input whose range moves the bound most, of few inputs below many layers; None: neurons are split."""
+    width = part.upper - part.lower
+    deep = len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and not problem.exact and not part.empty
+    if not deep or not any(unstable(box).any() for box in part.boxes):
+        return None
+    i = int((width * np.abs(proof.bound.inputs[0])).argmax())
+    return i if width[i] > FINEST * problem.widths[i] else None
 
 
 def _kind(box: Array, weight: float) -> str:

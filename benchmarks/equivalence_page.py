@@ -1,0 +1,83 @@
+"""docs/equivalence.md: what the benchmarks of `verify equivalent` have measured, from their JSON files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+from benchmarks import equivalence, equivalence_acas
+from precise.formats.atomic_file import write_whole
+
+INTRODUCTION = """# Equivalence, measured
+
+How far two networks differ on a domain, by `verify equivalent`: verdicts, proved bounds and time. A row is one pair:
+a network and a copy with permuted, rescaled neurons and noise on every weight (1e-9, or the rounding to float32).
+*Processor s* is the time of the engine, its own exact check included, and *check s* that of `verify check`; both
+are processor time, because the machine was shared, and a limit of elapsed time then ends a search early. *Ratio* is
+the proved bound over the largest difference that was attained at a point: 1 is the exact maximum. `unknown` means
+that the bounds did not meet within the limit: both still hold.
+"""
+
+
+def pairs(lines: list[equivalence.Line]) -> str:
+    """The table of single pairs."""
+    rows = ["| Pair | Asked | Verdict | Processor s | Check s | Leaves | Attained | Proved | Ratio |"]
+    rows.append("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for line in lines:
+        numbers = [line.processor, line.checking, line.leaves, line.attained, line.proved, line.ratio]
+        shown = ["" if n is None else f"{n:.7g}" if n == line.ratio else f"{n:.3g}" for n in numbers]
+        rows.append("| " + " | ".join([line.case, line.asked, line.outcome, *shown]) + " |")
+    return "\n".join(rows)
+
+
+def soundness(reports: list[dict[str, object]]) -> str:
+    """One paragraph on the battery."""
+    verdicts: Counter[str] = Counter()
+    mutants: Counter[str] = Counter()
+    for report in reports:
+        verdicts.update(report["verdicts"])
+        mutants.update(report["mutants"])
+    total = {key: sum(int(str(r[key])) for r in reports) for key in ("pairs", "rechecked", "replayed")}
+    wrong = [sentence for report in reports for sentence in report["wrong"]]
+    found = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()))
+    changed = ", ".join(f"{count} {name}" for name, count in sorted(mutants.items()))
+    return (
+        f"Pairs of small networks with planted relations, compared with brute force over all linear regions: "
+        f"{total['pairs']:,}. Verdicts: {found}. Certificates accepted again: {total['rechecked']:,}; witnesses "
+        f"replayed: {total['replayed']:,}. Changed certificates: {changed}. "
+        + (f"Wrong: {'; '.join(wrong)}." if wrong else "Nothing was wrong.")
+    )
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="of benchmarks/equivalence.py")
+    parser.add_argument("--acas", type=Path, help="of benchmarks/equivalence_acas.py")
+    parser.add_argument("--soundness", type=Path, nargs="*", default=[], help="of benchmarks/equivalence_soundness.py")
+    parser.add_argument("--note", default="", help="one paragraph on machine and limits")
+    parser.add_argument("-o", dest="output", type=Path, required=True)
+    options = parser.parse_args()
+    parts = [INTRODUCTION, options.note] if options.note else [INTRODUCTION]
+    if options.pairs:
+        read = [entry for path in options.pairs for entry in json.loads(path.read_text())]
+        parts += ["## Single pairs", "`python -m benchmarks.equivalence --json FILE`", pairs([_line(e) for e in read])]
+    if options.acas:
+        lines = [equivalence_acas.Line(**entry) for entry in json.loads(options.acas.read_text())]
+        parts += ["## Six layers of 50 on five inputs", "`python -m benchmarks.equivalence_acas --json FILE`"]
+        parts += [equivalence_acas.__doc__.partition("\n\n")[2], "```\n" + equivalence_acas.summary(lines) + "\n```"]
+    if options.soundness:
+        command = "`python -m benchmarks.equivalence_soundness --from N --pairs N --json FILE`"
+        parts += ["## Soundness", command, soundness([json.loads(p.read_text()) for p in options.soundness])]
+    parts.append("This page: `python -m benchmarks.equivalence_page -o docs/equivalence.md` with these files.")
+    write_whole(options.output, ("\n\n".join(part.strip() for part in parts) + "\n").encode())
+
+
+def _line(entry: dict[str, object]) -> equivalence.Line:
+    return equivalence.Line(**entry)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()
