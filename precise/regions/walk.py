@@ -219,6 +219,14 @@ class Walker:
         high, low = self.probe.pieces(sides(point, plane), self.tests)
         return bool(ratio(jump(high, low), along(plane.normal, self.tests)))
 
+    def all_present(self, surfaces: Sequence[Surface]) -> list[bool]:
+        """The same for several places at once."""
+        points = [point for surface in surfaces for point in sides(surface.point, surface.plane)]
+        pieces = self.probe.pieces(points, self.tests)
+        pairs = zip(pieces[::2], pieces[1::2], strict=True)
+        jumps = [jump(high, low) for high, low in pairs]
+        return [bool(ratio(j, along(s.plane.normal, self.tests))) for j, s in zip(jumps, surfaces, strict=True)]
+
     def silent(self, plane: Hyperplane, point: Point) -> bool:
         """Is the oracle constant on both sides of this place? Then every neuron of some layer is off. 2 queries."""
         pieces = self.probe.pieces(sides(point, plane), self.tests)

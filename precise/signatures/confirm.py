@@ -6,7 +6,9 @@ that redundant equations from one neighbourhood are no proof. Far away they chan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from flint import fmpq
@@ -20,6 +22,7 @@ from precise.regions.probe import Point
 from precise.regions.walk import Bent, Crossed, Surface, Walker
 
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
+BATCH = 8  # places asked at once
 WAYS = 3  # towards places where the row is absent
 WAY_STEPS = 24  # on each of them
 SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
@@ -48,17 +51,14 @@ def confirm(
         whole: is every neuron of the layers below known? Missing ones bend this layer's surfaces as well.
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
-    floats = FloatLayers(known)
     silent = looked = 0
     present: list[Surface] = []
     absent: list[Surface] = []
-    for attempt in range(8 * wanted):
-        if looked >= wanted:
-            break
-        line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
-        for surface in predicted(known, line, generator, floats):
-            looked += 1
-            if walker.present(surface.plane, surface.point):
+    places = _places(known, witness, wanted, generator)
+    while batch := list(islice(places, min(BATCH, wanted - looked))):
+        looked += len(batch)
+        for surface, seen in zip(batch, walker.all_present(batch), strict=True):
+            if seen:
                 present.append(surface)
             elif walker.silent(surface.plane, surface.point):
                 silent += 1
@@ -70,6 +70,14 @@ def confirm(
     free.tests = walker.tests
     ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
     return Confirmation(len(present), silent, tuple(absent), any(_bends_otherwise(free, known, *way) for way in ways))
+
+
+def _places(known: Known, witness: Point, wanted: int, generator: np.random.Generator) -> Iterator[Surface]:
+    """Predicted places on lines at random, and then on lines near the witness; a limited number of lines."""
+    floats = FloatLayers(known)
+    for attempt in range(8 * wanted):
+        line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
+        yield from predicted(known, line, generator, floats)
 
 
 def _bends_otherwise(walker: Walker, known: Known, start: Surface, goal: Surface) -> bool:
@@ -111,6 +119,8 @@ def predicted(
         floats: of the known part; without them, they are made anew.
     """
     line, low, high = searched
+    if len(known.layers) == 1:
+        return _between(known, line.point(low), line.point(high))
     floats = floats or FloatLayers(known)
     step = (high - low) // SAMPLES
     points = [line.point(low + step * i) for i in range(SAMPLES + 1)]
@@ -120,8 +130,13 @@ def predicted(
         return []
     chosen = int(changes[int(generator.integers(len(changes)))])
     bracket = _narrowed(known, floats, points[chosen], points[chosen + 1])
-    exact = [values[0] > 0 for values in known.preactivations(list(bracket))[-1]]
-    surface = _refined(known, *bracket, exact[0]) if exact[0] != exact[1] else None
+    return _between(known, *bracket)
+
+
+def _between(known: Known, low: Point, high: Point) -> list[Surface]:
+    """The row's zero between two points, if it has opposite signs there."""
+    exact = [values[0] > 0 for values in known.preactivations([low, high])[-1]]
+    surface = _refined(known, low, high, exact[0]) if exact[0] != exact[1] else None
     return [surface] if surface else []
 
 
@@ -130,7 +145,8 @@ def _narrowed(known: Known, floats: FloatLayers, low: Point, high: Point) -> tup
     linear = np.array([row.linear for rows in known.layers[:-1] for row in rows], dtype=bool)
     for _ in range(SECTION_STEPS):
         points = [
-            [a + ((b - a) * i >> SECTION_BITS) for a, b in zip(low, high)] for i in range((1 << SECTION_BITS) + 1)
+            [a + ((b - a) * i >> SECTION_BITS) for a, b in zip(low, high, strict=True)]
+            for i in range((1 << SECTION_BITS) + 1)
         ]
         values = floats.preactivations(to_floats(points))
         signs = values[-1][:, 0] > 0

@@ -17,7 +17,6 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import RowSystem
-from precise.regions.float_layers import to_floats
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
@@ -26,7 +25,6 @@ from precise.signs.partial import acting_sides
 
 REDUNDANT = 3  # equations beyond full rank before a row is believed; each holds by chance once in 2^60
 FARTHEST = (2.0**-1, 2.0**9)  # how far a step goes where no known neuron is met, drawn between these
-FAR_OUT = 2.0**5  # beyond this distance from the origin steps grow with it
 LOST_STEPS = 30  # steps in a row that lead nowhere before a surface is given up
 WANDER_STEPS = 4  # steps on a surface known to be deeper, in the hope of a bend at an unknown neuron
 STALLED_STEPS = 30  # steps in a row without a new equation before a partial row is returned
@@ -103,7 +101,7 @@ class RowSearch:
         while lost < LOST_STEPS and stalled < STALLED_STEPS and wandered < WANDER_STEPS:
             wandered += deeper
             trail.steps += 1
-            event = self.walker.step(surface, self._aim(surface, visited, lost), self._reach(surface))
+            event = self.walker.step(surface, self._aim(surface, visited, lost), self._reach())
             if isinstance(event, Bent):
                 return event.lower
             if isinstance(event, Lost):
@@ -178,11 +176,9 @@ class RowSearch:
 
     # -- where to go -----------------------------------------------------------------------------------------------
 
-    def _reach(self, surface: Surface) -> float:
-        """How far a step may go; far out, where hyperplanes are far apart, in proportion."""
+    def _reach(self) -> float:
         low, high = np.log2(FARTHEST)
-        size = float(np.linalg.norm(to_floats([surface.point])[0])) / FAR_OUT
-        return float(2.0 ** self._generator.uniform(low, high)) * max(size, 1.0)
+        return float(2.0 ** self._generator.uniform(low, high))
 
     def _aim(self, surface: Surface, visited: set[tuple[int, bool]], lost: int) -> Vector:
         """Towards a neuron whose other side was not seen yet, away from the one crossed last, with some noise."""
