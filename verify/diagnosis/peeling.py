@@ -1,0 +1,54 @@
+"""The layers of a recovered network read one after the other, each on top of what the ones before are.
+
+A layer is read against the original's own rows, never through values: so a layer behind a wrong one is judged by its own
+numbers, although everything it puts out is wrong. Readings that are equally good so far are all followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from precise.network import Network
+from verify.diagnosis.layer_fit import LayerFit, Reading, inputs_as_they_are
+from verify.diagnosis.merging import rows_of
+
+MOST_FOLLOWED = 16  # readings of the first layers, at any time
+
+
+@dataclass(frozen=True)
+class Peeling:
+    """A reading of every layer; its cost is the number of elementary changes that explain all differences."""
+
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def cost(self) -> int:
+        """Elementary changes, see `verify.diagnosis.layer_fit`."""
+        return sum(reading.cost for reading in self.readings)
+
+    @property
+    def natural(self) -> int:
+        """How many neurons are on the original's own scale."""
+        return sum(reading.natural for reading in self.readings)
+
+
+def peel(original: Network, recovered: Network) -> list[Peeling]:
+    """Readings of all layers, best first; the first ones of equal cost are equally good explanations.
+
+    Args:
+        original: any network.
+        recovered: one with as many layers, inputs and outputs, without copies of neurons.
+    """
+    pairs = list(zip(rows_of(original), rows_of(recovered), strict=True))
+    followed = [Peeling()]
+    for number, (rows, others) in enumerate(pairs):
+        first, last = number == 0, number == len(pairs) - 1
+        fits: dict[object, list[Reading]] = {}
+        grown = []
+        for peeling in followed:
+            before = inputs_as_they_are(original.input_width) if first else peeling.readings[-1].rows
+            if before not in fits:
+                fits[before] = LayerFit(rows, others, before, first, last).readings()
+            grown += [Peeling((*peeling.readings, reading)) for reading in fits[before]]
+        followed = sorted(grown, key=lambda peeling: (peeling.cost, -peeling.natural))[:MOST_FOLLOWED]
+    return followed
