@@ -244,6 +244,8 @@ class LayerFit:
         for scale in dict.fromkeys(scales):
             link = int(known and home is not None and not _near_to(scale, abs(home.scale), home.slack or EXACT))
             found.append((link + self._mismatches(m, i, scale, voters, slack), Side(i, scale)))
+        if not known and len(voters) == 1:
+            found = [(cost, side) for cost, side in found if side is not None and side.scale == 1]
         if not known and (not found or min(cost for cost, _ in found) >= max(2, len(voters) - 1)):
             found.append((2, None))  # neither its row nor its weights are those of any neuron
         return found or [(len(voters), Side(i, ONE))]

@@ -7,6 +7,7 @@ numbers, although everything it puts out is wrong. Readings that are equally goo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from precise.network import Network
 from verify.diagnosis.layer_fit import LayerFit, Reading, inputs_as_they_are
@@ -24,7 +25,26 @@ class Peeling:
     @property
     def cost(self) -> int:
         """Elementary changes, see `verify.diagnosis.layer_fit`."""
-        return sum(reading.cost for reading in self.readings)
+        return sum(reading.cost for reading in self.readings) - self._dropped
+
+    @property
+    def _dropped(self) -> int:
+        """Wrong entries of rows that the next layer's weights show to be no counterparts at all: they do not count."""
+        return sum(
+            len(wrong)
+            for reading, after in pairwise(self.readings)
+            for wrong, seen in zip(reading.wrong, after.columns, strict=True)
+            if seen is None
+        )
+
+    @property
+    def vague(self) -> frozenset[int]:
+        """The layers (from 1) with a row that is none of the original's: what it stands for is a guess."""
+        return frozenset(
+            number
+            for number, reading in enumerate(self.readings, 1)
+            if any(side is not None and side.slack is None for side in reading.rows)
+        )
 
     @property
     def natural(self) -> int:

@@ -26,7 +26,17 @@ POINTS = 24  # at which that is looked for
 SMALLEST_CHANGE = 40  # bits: a wrong entry is off by 1 to 2^-40 of itself
 BITS = (6, 18)  # of a layer that lost precision
 SCALES = (fmpq(1, 8), fmpq(9))  # of factors that are not undone, and of those that are
-ORDER = (Kind.PRECISION, Kind.ENTRIES, Kind.OUTPUT, Kind.SIGN, Kind.SCALE, Kind.PERMUTATION, Kind.DUPLICATE)
+ORDER = (  # of making: a copy is made when all rows are as they will be, a neuron goes last
+    Kind.PRECISION,
+    Kind.ENTRIES,
+    Kind.OUTPUT,
+    Kind.SIGN,
+    Kind.SCALE,
+    Kind.PERMUTATION,
+    Kind.SPURIOUS,
+    Kind.DUPLICATE,
+    Kind.MISSING,
+)
 
 Place = tuple[str, int, tuple[int, ...]]  # kind in words, layer, neurons: what a tool has to name
 
@@ -39,6 +49,7 @@ class PlantedFault:
     layer: int
     neurons: tuple[int, ...]  # of the copy, with every fault in place; of the original where the kind is MISSING
     make: Callable[[Network], Network]
+    beside: tuple[int, ...] = ()  # neurons of the layer before whose outgoing weights it changes
 
     @property
     def place(self) -> Place:
@@ -110,12 +121,13 @@ def _faults(
     """Faults at places that do not overlap, in the order in which they are made."""
     found: list[PlantedFault] = []
     taken: set[tuple[int, int]] = set()
-    for kind in sorted(kinds, key=lambda kind: ORDER.index(kind) if kind in ORDER else len(ORDER)):
+    for kind in sorted(kinds, key=ORDER.index):
         fault = _Choice(copy, generator, kind, taken, [f.layer for f in found if f.kind is Kind.PRECISION]).fault()
         if fault is None:
             return None
         found.append(fault)
         taken |= {(fault.layer, neuron) for neuron in fault.neurons}
+        taken |= {(fault.layer - 1, neuron) for neuron in fault.beside}
     found.sort(key=lambda f: (0, 0) if f.kind is not Kind.MISSING else (1, -f.neurons[0]))
     return _numbered(found, orders, copy)
 
@@ -197,7 +209,10 @@ class _Choice:
             change = fmpq(int(self._generator.integers(1, 128)), 64) * fmpq(2) ** -exponent
             sign = int(self._generator.choice((1, -1)))
             values[int(entry)] = row[entry] * (1 + sign * change) if row[entry] else change
-        return self._made(layer, (neuron,), lambda network: _set(network, layer, neuron, values))
+        beside = tuple(entry for entry in values if entry)
+        return PlantedFault(
+            self._kind, layer, (neuron,), lambda network: _set(network, layer, neuron, values), beside
+        )
 
     def _spurious(self, layer: int) -> PlantedFault:
         inputs, after = self._copy.layers[layer - 1].inputs, self._copy.widths[layer + 1]

@@ -13,6 +13,7 @@ from itertools import combinations
 
 from precise.network import Network
 from precise.symmetry.canonical_form import CanonicalForm, canonical_form
+from verify.diagnosis.agreement_map import agreement_map
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.diagnosis.mending import Bench, mended
 from verify.diagnosis.merging import Copy, Merged, merge_copies
@@ -115,7 +116,11 @@ class _White:
             repaired=first.repaired if first.proved else None,
             verdict=self._verdict(first) if first.proved else None,
             alternatives=alternatives,
-            details={"elementary_changes": first.peeling.cost + len(first.dropped), "shown": shown},
+            details={
+                "elementary_changes": first.peeling.cost + len(first.dropped),
+                "shown": shown,
+                "layers": agreement_map(self._original, self._recovered, first.peeling, faults),
+            },
         )
 
     # --- explanations ---
@@ -184,9 +189,10 @@ class _White:
 
     def _certain(self, first: Explanation, others: Sequence[Explanation]) -> list[tuple[Fault, Named]]:
         common = first.key.intersection(*(other.key for other in others))
+        vague = first.peeling.vague
         found = []
         for named in first.named:
-            sure = first.proved and named.key in common
+            sure = first.proved and named.key in common and not vague & {named.fault.layer, named.fault.layer - 1}
             fault = replace(named.fault, certainty=Certainty.PROVED if sure else Certainty.LIKELY)
             found.append((fault, named))
         return found

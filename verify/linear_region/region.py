@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from flint import fmpq, fmpq_mat, nmod_mat
 
 from precise.arithmetic import RationalLike, rational, sign, to_float
+from precise.errors import InputError
 from precise.network import Layer, Network, Row
 from precise.symmetry.cone import implied
 
@@ -94,6 +95,31 @@ def region_at(network: Network, point: Sequence[RationalLike]) -> Region:
         implied=tuple((moving[number].layer, moving[number].neuron) for number in following),
         constant=tuple((space.layer, space.neuron) for space in hidden if not any(space.row[1:])),
     )
+
+
+def preactivation_at(network: Network, point: Sequence[RationalLike], layer: int, neuron: int) -> Row:
+    """One neuron's preactivation around a point as an affine function: (constant, one weight an input).
+
+    Args:
+        network: any network.
+        point: one number an input; a neuron that is exactly 0 there counts as inactive.
+        layer: of the neuron, from 1; the last one is the output layer.
+        neuron: from 1.
+
+    Raises:
+        InputError: the point has another width than the inputs, or there is no such neuron.
+    """
+    if not 1 <= layer <= len(network.layers) or not 1 <= neuron <= network.layers[layer - 1].neurons:
+        raise InputError(f"expected a neuron of the network, not neuron {neuron} of layer {layer}")
+    values = network.preactivations(tuple(rational(value) for value in point))
+    found = network.layers[layer - 1]
+    row, constant = [*found.weights[neuron - 1]], found.biases[neuron - 1]
+    for below, before in zip(reversed(network.layers[: layer - 1]), reversed(values[: layer - 1]), strict=True):
+        active = [weight if at > 0 else fmpq(0) for weight, at in zip(row, before, strict=True)]
+        constant += sum((weight * bias for weight, bias in zip(active, below.biases, strict=True)), fmpq(0))
+        weights = fmpq_mat(below.neurons, below.inputs, [v for other in below.weights for v in other])
+        row = (fmpq_mat(1, below.neurons, active) * weights).entries()
+    return (constant, *row)
 
 
 Rows = list[list[fmpq]]  # (constant, coefficients ...) of every neuron of a layer

@@ -78,10 +78,10 @@ def gather(
     contents = {
         "format": FORMAT,
         "version": VERSION,
-        "networks": [_network(path, network) for path, network in zip(files, networks, strict=True)],
+        "networks": [network_described(path, network) for path, network in zip(files, networks, strict=True)],
         "verdicts": verdicts,
         "errors": error_map(*networks),
-        "versions": _versions(),
+        "versions": versions(),
     }
     return Gathered(contents, (equality, *([decision.verdict] if decision else [])), decision)
 
@@ -103,7 +103,8 @@ def _certificate(decision: Decision, path: Path | None) -> dict[str, Any] | None
     return {"file": None if path is None else str(path), "seal": decision.certificate["seal"]}
 
 
-def _network(path: Path, network: Network) -> dict[str, Any]:
+def network_described(path: Path, network: Network) -> dict[str, Any]:
+    """A network file for a report."""
     return {
         "file": str(path),
         "widths": list(network.widths),
@@ -112,7 +113,8 @@ def _network(path: Path, network: Network) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What the report was made with."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -57,9 +57,12 @@ ul.legend b { display: inline-block; min-width: 1.7em; text-align: center; borde
 
 def html_page(contents: Contents) -> str:
     """The page; every text from a file is escaped."""
-    title = "Comparison of two networks"
+    return document("Comparison of two networks", "".join(section(contents) for section in SECTIONS))
+
+
+def document(title: str, body: str) -> str:
+    """A whole page with the common style: light or dark as the reader's machine is, without scripts."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    body = "".join(section(contents) for section in SECTIONS)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
@@ -84,7 +87,7 @@ def _networks(contents: Contents) -> str:
         f"<th scope=col>{name}</th>" for name in ("", "file", "widths", "parameters", "SHA-256 of the parameters")
     )
     return (
-        f"<h2>Networks</h2>{_wide('Networks', f'<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')}"
+        f"<h2>Networks</h2>{wide('Networks', f'<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')}"
     )
 
 
@@ -103,7 +106,7 @@ def _verdict(verdict: dict[str, Any], contents: Contents) -> str:
             f"<p>Certificate, SHA-256 <span class=hash>{certificate['seal']}</span>{_check(certificate, contents)}</p>"
         )
     if verdict["witness"] is not None:
-        parts.append(_witness(verdict["witness"], verdict["claim"]))
+        parts.append(witness_shown(verdict["witness"], verdict["claim"]))
     parts.append(f"<p class=muted>{verdict['seconds']:.2f} s</p>")
     return f'<article class="{verdict["verdict"]}">{"".join(parts)}</article>'
 
@@ -115,7 +118,8 @@ def _check(certificate: dict[str, Any], contents: Contents) -> str:
     return f", checked again by <code>verify check {escape(' '.join(map(quote, files)))}</code>"
 
 
-def _witness(witness: dict[str, Any], claim: str) -> str:
+def witness_shown(witness: dict[str, Any], claim: str) -> str:
+    """An input as a picture where it can be one, the outputs there, and its coordinates."""
     point = [rational(value) for value in witness["point"]]
     drawn = picture(point, f"The input that refutes {claim}") if picture_side(len(point)) else ""
     rows = "".join(
@@ -129,15 +133,13 @@ def _witness(witness: dict[str, Any], claim: str) -> str:
         ", ".join(f"x{n} = {value}" for n, value in enumerate(witness["point"], 1) if value != "0") or "all 0"
     )
     return (
-        f"<p>At this input, checked in exact arithmetic:</p>{drawn}{_wide('Outputs at the input', table)}"
+        f"<p>At this input, checked in exact arithmetic:</p>{drawn}{wide('Outputs at the input', table)}"
         f"<details><summary>The input exactly (coordinates that are not 0)</summary><code>{exact}</code></details>"
     )
 
 
-def _errors(contents: Contents) -> str:
-    errors = contents["errors"]
-    if errors["reason"]:
-        return f"<h2>Errors by layer and neuron</h2><p>{escape(errors['reason'])}</p>"
+def error_map_shown(errors: dict[str, Any]) -> str:
+    """The heat map of every layer of an error map, with its legend."""
     legend = "".join(
         f'<li><b style="background:{PALETTE[kind][0]};color:{PALETTE[kind][1]}">{MARKS.get(kind, "n")}</b>{words}</li>'
         for kind, words in LEGEND.items()
@@ -146,10 +148,16 @@ def _errors(contents: Contents) -> str:
         f"<h3>{'Outputs' if layer['output'] else 'Layer ' + str(layer['layer'])}</h3>{heat_map(layer)}"
         for layer in errors["layers"]
     )
+    return f"<ul class=legend>{legend}</ul>{layers}"
+
+
+def _errors(contents: Contents) -> str:
+    errors = contents["errors"]
+    if errors["reason"]:
+        return f"<h2>Errors by layer and neuron</h2><p>{escape(errors['reason'])}</p>"
     return (
         "<h2>Errors by layer and neuron</h2><p>Neurons in f's order, each compared with its counterpart in g; a number "
-        "is the bits to which the rows agree. This explains and proves nothing.</p>"
-        f"<ul class=legend>{legend}</ul>{layers}"
+        f"is the bits to which the rows agree. This explains and proves nothing.</p>{error_map_shown(errors)}"
     )
 
 
@@ -158,7 +166,7 @@ def _versions(contents: Contents) -> str:
     return f"<h2>Made with</h2><p class=muted>{text}</p>"
 
 
-def _wide(name: str, table: str) -> str:
+def wide(name: str, table: str) -> str:
     """A table that scrolls on its own on a narrow screen, by keyboard too."""
     return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">{table}</div>'
 
