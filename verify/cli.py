@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 
 from precise.cli import application, run
+from verify.commands.bench_diagnosis import bench_diagnosis
 from verify.commands.check import check
-from verify.commands.diagnose_black_box import diagnose
+from verify.commands.diagnose import diagnose
 from verify.commands.equal import equal
 from verify.commands.equivalent import equivalent
 from verify.commands.export_smt import export_smt
@@ -22,10 +23,11 @@ VERBS: tuple[Callable[..., None], ...] = (
     equivalent,
     check,
     fidelity,
+    diagnose,
+    bench_diagnosis,
     report,
     export_smt,
     region,
-    diagnose,
     plot,
     plot_gap,
 )

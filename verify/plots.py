@@ -92,6 +92,37 @@ def gap_over_time(history: Sequence[Sequence[float]], attained: float | None = N
     return figure
 
 
+def agreement_by_layer(layers: Sequence[dict[str, Any]]) -> Figure:
+    """The share of every layer's neurons by agreement with their counterparts.
+
+    Args:
+        layers: as a report of `verify diagnose` has them.
+
+    Raises:
+        InputError: there are none, or matplotlib is missing.
+    """
+    from verify.report_page.drawings import LEGEND, PALETTE, kind_of
+
+    if not layers:
+        raise InputError("expected networks whose layers were compared: nothing was read layer by layer here")
+    figure: Figure = _figure()
+    axes = figure.add_subplot()
+    names = ["outputs" if layer["output"] else f"layer {layer['layer']}" for layer in layers]
+    left = np.zeros(len(layers))
+    for kind, (fill, ink) in PALETTE.items():
+        counts = [sum(kind_of(neuron) == kind for neuron in layer["neurons"]) for layer in layers]
+        if not any(counts):
+            continue
+        shares = [100 * count / max(1, len(layer["neurons"])) for count, layer in zip(counts, layers, strict=True)]
+        bars = axes.barh(names, shares, left=left, color=fill, label=LEGEND[kind])
+        axes.bar_label(bars, [str(count or "") for count in counts], label_type="center", color=ink)
+        left += shares
+    axes.invert_yaxis()
+    axes.set(xlabel="percent of the neurons", xlim=(0, 100), title="Agreement by layer")
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a picture, whole or not at all.
 

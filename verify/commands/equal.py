@@ -56,11 +56,12 @@ def text(verdict: Verdict) -> str:
     """The verdict for a person."""
     lines = [f"{verdict.outcome.value} on {verdict.domain}: {verdict.reason}"]
     if verdict.witness is not None:
-        lines += _witness(verdict.witness)
+        lines += witness_lines(verdict.witness)
     return "\n".join(lines)
 
 
-def _witness(witness: Witness) -> list[str]:
+def witness_lines(witness: Witness) -> list[str]:
+    """An input on which two networks differ, for a person."""
     from verify.linear_region.symbolic import about
 
     places = [number for number, value in enumerate(witness.point, 1) if value]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def own_tool(original: Network, recovered: Network) -> Answer:
     )
 
 
-def foreign_tool(function: Callable[[Network, Network], Iterable[object]], name: str) -> Tool:
+def foreign_tool(function: Callable[[Network, Network], Iterable[Any]], name: str) -> Tool:
     """Someone else's function as a tool: it returns (kind, layer, neurons) for every fault, and stands by all of them.
 
     Args:
@@ -125,8 +126,8 @@ def foreign_tool(function: Callable[[Network, Network], Iterable[object]], name:
         named = []
         for item in function(original, recovered):
             try:
-                kind, layer, neurons = item  # type: ignore[misc]
-                place = (str(getattr(kind, "value", kind)), int(layer), tuple(sorted(int(n) for n in neurons)))
+                word, layer, neurons = item
+                place = (str(getattr(word, "value", word)), int(layer), tuple(sorted(int(n) for n in neurons)))
             except (TypeError, ValueError) as error:
                 raise InputError(f"{name}: expected faults (kind, layer, neurons), not {item!r}") from error
             if place[0] not in words:

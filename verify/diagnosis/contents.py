@@ -60,7 +60,10 @@ def contents_of(
 def _signs(signs: Sequence[SignConfidence], faults: Sequence[Fault], layers: Any) -> list[dict[str, object]]:
     """The original's neurons, with what the recovered network has in their place."""
     state = {
-        (layer["layer"], neuron["first"]): neuron for layer in layers if not layer["output"] for neuron in layer["neurons"]
+        (layer["layer"], neuron["first"]): neuron
+        for layer in layers
+        if not layer["output"]
+        for neuron in layer["neurons"]
     }
     words = {"sign flipped": "wrong", "missing": "missing"}
     found = []

@@ -66,13 +66,13 @@ class Evidence:
             by = "" if factor == -1 else f", and {about(abs(factor))} times as large as the next layer reckons with"
             return (
                 f"The row is {row} with the opposite sign, in all {count} entries that are not named as wrong{by}: "
-                "the neuron is active exactly where the original's is not. No positive factor and no change of the next "
-                "layer's weights makes up for that."
+                "the neuron is active exactly where the original's is not. No positive factor and no change of the "
+                "next layer's weights makes up for that."
             )
         return (
-            f"The row is {row} {about(factor)} times as large as the next layer reckons with: its entries have one ratio, "
-            f"and the weights of layer {self._layer + 1} on it another one, the same in every row that is right. Read "
-            "as wrong weights of that layer, it would be one in each of its rows."
+            f"The row is {row} {about(factor)} times as large as the next layer reckons with: its entries have one "
+            f"ratio, the weights of layer {self._layer + 1} on it another one, the same in every row that is right. "
+            "Read as wrong weights of that layer, it would be one in each of its rows."
         )
 
     def permutation(self, cycle: Sequence[int]) -> str:
@@ -82,35 +82,36 @@ class Evidence:
             for a, b in zip(cycle, (*cycle[1:], cycle[0]), strict=True)
         )
         return (
-            f"The rows of layer {self._layer} and the weights of layer {self._layer + 1} on them are in different orders: "
-            f"{moves}. Every one of these rows is one of the original's, and so are the weights on them, as a whole."
+            f"The rows of layer {self._layer} and the weights of layer {self._layer + 1} on them are in different "
+            f"orders: {moves}. Every one of these rows is one of the original's, and so are the weights on them, as a "
+            "whole."
         )
 
     def spurious(self, m: int) -> str:
         """A neuron that the original does not have."""
         return (
-            f"Neither the row of neuron {self.recovered(m)} nor its outgoing weights are those of any of the original's "
-            f"neurons that are still without a counterpart. Without it the layers fit."
+            f"Neither the row of neuron {self.recovered(m)} nor its outgoing weights are those of any of the "
+            "original's neurons that are still without a counterpart. Without it the layers fit."
         )
 
     def missing(self, i: int) -> str:
         """A neuron of the original that is not there."""
         return (
-            f"No row of layer {self._layer} is a multiple of the original's neuron {self.original(i)}, and no weights of "
-            f"layer {self._layer + 1} are those on it. All other rows have their counterparts."
+            f"No row of layer {self._layer} is a multiple of the original's neuron {self.original(i)}, and no weights "
+            f"of layer {self._layer + 1} are those on it. All other rows have their counterparts."
         )
 
     def duplicate(self, members: Sequence[int]) -> str:
         """Copies that count too often."""
         names = " and ".join(map(str, members))
         return (
-            f"The rows of neurons {names} are positive multiples of each other, and together their outgoing weights are "
-            "too large by one of them: the copy's weights were not shared out. Without the copy the layers fit."
+            f"The rows of neurons {names} are positive multiples of each other, and together their outgoing weights "
+            "are too large by one of them: the copy's weights were not shared out. Without the copy the layers fit."
         )
 
     def precision(self, bits: int, wrong: int, count: int) -> str:
         """A layer that is right to some bits."""
         return (
-            f"{wrong} of {count} entries of layer {self._layer} differ, none by more than 2^-{bits} of its size, and no "
-            f"row is exact: the layer is right to {bits} bits and no further."
+            f"{wrong} of {count} entries of layer {self._layer} differ, none by more than 2^-{bits} of its size, and "
+            f"no row is exact: the layer is right to {bits} bits and no further."
         )

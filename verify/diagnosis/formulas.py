@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import fmpq
 
+from precise.arithmetic import to_text
 from precise.network import Network
 from verify.diagnosis.fault import Fault, Kind
 from verify.linear_region.region import preactivation_at, region_at
-from verify.linear_region.symbolic import expression, inequalities, readable
+from verify.linear_region.symbolic import readable
 
 TERMS = 6  # of a formula for people
 BORDERS = 4  # half-spaces of a region that are shown to people
@@ -52,8 +54,16 @@ def formulas_of(original: Network, recovered: Network, fault: Fault) -> Formulas
     ]
     if len(spaces) > BORDERS:
         lines.append(f"region: and {len(spaces) - BORDERS} more, further away")
-    exact = tuple(str(one) for one in inequalities(region))
-    return Formulas(name, neuron, str(expression(row)), exact, tuple(lines))
+    exact = tuple(f"{formula_text(space.row)} {'>=' if space.active else '<='} 0" for space in spaces)
+    return Formulas(name, neuron, formula_text(row), exact, tuple(lines))
+
+
+def formula_text(row: Sequence[fmpq]) -> str:
+    """(constant, weights ...) as exact text that SymPy reads; SymPy's own printer takes seconds for 784 terms."""
+    terms = [f"{to_text(weight)}*x{n}" for n, weight in enumerate(row[1:], 1) if weight]
+    if row[0] or not terms:
+        terms.append(to_text(row[0]))
+    return " + ".join(terms).replace("+ -", "- ")
 
 
 def _readable(row: tuple[fmpq, ...]) -> str:

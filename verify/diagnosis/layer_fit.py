@@ -120,7 +120,7 @@ class LayerFit:
     # --- rows ---
 
     def _aligned(self, columns: Sides) -> list[list[fmpq | None]]:
-        """The recovered rows in the original's order and scale of the inputs; None where an input has no counterpart."""
+        """The recovered rows, inputs in the original's order and scale; None where one has no counterpart."""
         places = {side.partner + 1: (m + 1, abs(side.scale)) for m, side in enumerate(columns) if side is not None}
         width = len(self._a[0])
         return [
@@ -228,9 +228,7 @@ class LayerFit:
                     options[m, i] = self._option(m, i, voters, slack)
         return options
 
-    def _option(
-        self, m: int, i: int, voters: list[tuple[int, Side]], slack: fmpq
-    ) -> list[tuple[int, Side | None]]:
+    def _option(self, m: int, i: int, voters: list[tuple[int, Side]], slack: fmpq) -> list[tuple[int, Side | None]]:
         home = self._home.get(i)
         ratios = [
             side.scale * self._a[side.partner][i + 1] / self._b[j][m + 1]
@@ -373,7 +371,7 @@ def _row_side(partner: int, row: list[fmpq], other: Sequence[fmpq | None], slack
         same = not any(row) and not any(v for v in other if v is not None)
         return Side(partner, ONE, EXACT if same else None)
     scale, count = _modes(ratios, slack)[0]
-    expected = sum(1 for a, b in zip(row, other, strict=True) if b is not None and (a or b))
+    expected = len([a for a, b in zip(row, other, strict=True) if b is not None and (a or b)])
     weak = 2 * count < expected if slack else count < 2 <= expected or (count == 2 and expected > NARROW)
     return Side(partner, scale, None if weak else slack)
 

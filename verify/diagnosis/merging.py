@@ -71,7 +71,9 @@ def rows_of(network: Network) -> list[Rows]:
 
 def network_of(layers: list[Rows]) -> Network:
     """The network with these rows."""
-    return Network(tuple(Layer(tuple(tuple(row[1:]) for row in rows), tuple(row[0] for row in rows)) for rows in layers))
+    return Network(
+        tuple(Layer(tuple(tuple(row[1:]) for row in rows), tuple(row[0] for row in rows)) for rows in layers)
+    )
 
 
 def _copies(groups: list[list[Group]], shares: list[list[list[fmpq]]], outputs: int) -> Iterator[Copy]:

@@ -1,7 +1,7 @@
 """The layers of a recovered network read one after the other, each on top of what the ones before are.
 
-A layer is read against the original's own rows, never through values: so a layer behind a wrong one is judged by its own
-numbers, although everything it puts out is wrong. Readings that are equally good so far are all followed.
+A layer is read against the original's own rows, never through values: so a layer behind a wrong one is judged by its
+own numbers, although everything it puts out is wrong. Readings that are equally good so far are all followed.
 """
 
 from __future__ import annotations

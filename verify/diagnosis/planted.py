@@ -115,9 +115,7 @@ def round_layer(network: Network, layer: int, bits: int) -> Network:
     return Network(tuple(layers))
 
 
-def add_neuron(
-    network: Network, layer: int, row: Sequence[RationalLike], outgoing: Sequence[RationalLike]
-) -> Network:
+def add_neuron(network: Network, layer: int, row: Sequence[RationalLike], outgoing: Sequence[RationalLike]) -> Network:
     """One more hidden neuron, the last of its layer.
 
     Args:

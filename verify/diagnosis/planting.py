@@ -210,9 +210,7 @@ class _Choice:
             sign = int(self._generator.choice((1, -1)))
             values[int(entry)] = row[entry] * (1 + sign * change) if row[entry] else change
         beside = tuple(entry for entry in values if entry)
-        return PlantedFault(
-            self._kind, layer, (neuron,), lambda network: _set(network, layer, neuron, values), beside
-        )
+        return PlantedFault(self._kind, layer, (neuron,), lambda network: _set(network, layer, neuron, values), beside)
 
     def _spurious(self, layer: int) -> PlantedFault:
         inputs, after = self._copy.layers[layer - 1].inputs, self._copy.widths[layer + 1]

@@ -1,10 +1,10 @@
 """How hard every neuron's sign is to tell, as the literature measures it, next to what is true.
 
 *By votes* [FMSH24]: the neuron wiggle at s = 15 critical points, each vote weighted by its confidence; a neuron whose
-votes are unanimous and confident is easy. *By distance*: how far the wished change of the layer, this neuron by 1 and no
-other one, is from the nearest change that moving the input makes, at random points. At 0 the neuron can be moved alone;
-towards 1 the others move more than it does, and a wiggle compares sums in which its own part may be lost. The truth is
-exact: the true rows are at hand here, and a vote is right if it names their active side.
+votes are unanimous and confident is easy. *By distance*: how far the wished change of the layer, this neuron by 1 and
+no other one, is from the nearest change that moving the input makes, at random points. At 0 the neuron can be moved
+alone; towards 1 the others move more than it does, and a wiggle compares sums in which its own part may be lost. The
+truth is exact: the true rows are at hand here, and a vote is right if it names their active side.
 """
 
 from __future__ import annotations
@@ -121,4 +121,4 @@ def _from_alone(rows: np.ndarray) -> np.ndarray:
     """For every row j the distance of e_j from the changes M d that a layer with the local map M can make."""
     left, values, _ = np.linalg.svd(rows, full_matrices=False)
     reachable = left[:, values > np.max(values, initial=0.0) * len(rows) * np.finfo(float).eps]
-    return np.sqrt(np.maximum(0.0, 1.0 - np.sum(reachable**2, axis=1)))
+    return np.asarray(np.sqrt(np.maximum(0.0, 1.0 - np.sum(reachable**2, axis=1))))

@@ -16,7 +16,7 @@ from precise.symmetry.canonical_form import CanonicalForm, canonical_form
 from verify.diagnosis.agreement_map import agreement_map
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.diagnosis.mending import Bench, mended
-from verify.diagnosis.merging import Copy, Merged, merge_copies
+from verify.diagnosis.merging import Copy, merge_copies
 from verify.diagnosis.naming import Named, name_faults
 from verify.diagnosis.peeling import Peeling, peel
 from verify.diagnosis.witnesses import find_witnesses
@@ -99,12 +99,12 @@ class _White:
         candidates = self._candidates()
         self._progress("explanations mended and compared")
         first, others = self._explained(candidates)
-        faults = self._certain(first, others)
+        certain = self._certain(first, others)
         self._progress("inputs that show the faults")
         faults, shown = find_witnesses(
             self._networks,
-            [fault for fault, _ in faults],
-            [self._without(first, named) for _, named in faults],
+            [fault for fault, _ in certain],
+            [self._without(first, named) for _, named in certain],
             self._seconds,
             self._seed,
         )
@@ -140,7 +140,9 @@ class _White:
                 if len({(copy.layer, copy.kept) for copy in copies}) == count:
                     yield copies
 
-    def _explained(self, candidates: Sequence[tuple[Peeling, tuple[Copy, ...]]]) -> tuple[Explanation, list[Explanation]]:
+    def _explained(
+        self, candidates: Sequence[tuple[Peeling, tuple[Copy, ...]]]
+    ) -> tuple[Explanation, list[Explanation]]:
         """The best explanation and others of the same size; only proved ones, if there are any."""
         proved: list[Explanation] = []
         fallback = None
@@ -231,9 +233,7 @@ def _other_depth(original: Network, recovered: Network, seconds: float, progress
     return Diagnosis((), False, outcome, None, verdict, details={"shown": verdict.witness is not None})
 
 
-def _outcome(
-    explanation: Explanation, alternatives: int, faults: Sequence[Fault], shown: bool, seconds: float
-) -> str:
+def _outcome(explanation: Explanation, alternatives: int, faults: Sequence[Fault], shown: bool, seconds: float) -> str:
     count = f"{len(faults)} fault{'s' * (len(faults) != 1)}"
     layers = sorted({fault.layer for fault in faults})
     where = f"in layer {layers[0]}" if len(layers) == 1 else f"the first in layer {layers[0]}" if layers else ""

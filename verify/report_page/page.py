@@ -86,9 +86,7 @@ def _networks(contents: Contents) -> str:
     head = "".join(
         f"<th scope=col>{name}</th>" for name in ("", "file", "widths", "parameters", "SHA-256 of the parameters")
     )
-    return (
-        f"<h2>Networks</h2>{wide('Networks', f'<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')}"
-    )
+    return f"<h2>Networks</h2>{wide('Networks', f'<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')}"
 
 
 def _verdicts(contents: Contents) -> str:

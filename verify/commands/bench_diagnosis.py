@@ -1,0 +1,127 @@
+"""`verify bench-diagnosis`: plant faults, ask a tool what is wrong, and score its answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from verify.commands.output import check_report, show, working, write_report
+from verify.errors import InputError
+
+if TYPE_CHECKING:
+    from verify.diagnosis.bench import Result, Tool
+    from verify.diagnosis.fault import Kind
+
+
+def bench_diagnosis(
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Faults to plant, such as sign; may be repeated. All kinds, if not given."),
+    ] = None,
+    shapes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WIDTHS", help="Random networks to plant them in, such as 10-5x2-1; may be repeated."),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Cases: single faults and pairs in turn.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help="The same seed plants the same faults.")] = 0,
+    tool: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="Another tool: takes (original, recovered), returns (kind, layer, neurons) for every fault.",
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write every case to FILE.")
+    ] = None,
+) -> None:
+    """Plant faults in random networks and score how well they are named.
+
+    Half of the copies are in another order and on other scales than their originals. A fault that does not change the
+    function at any point that was looked at is planted anew. Exit status 0: all were named; 1: not all.
+    """
+    from verify.diagnosis.bench import SHAPES, run_bench, totals
+
+    check_report(json_file)
+    chosen = _kinds(kinds or [])
+    measured, name = _tool(tool)
+    results = []
+    with working() as progress:
+        for result in run_bench(measured, chosen, tuple(shapes or SHAPES), runs, seed):
+            results.append(result)
+            progress(f"{len(results)} of {runs} cases")
+    found = totals(results)
+    report: dict[str, object] = {
+        "command": "verify bench-diagnosis",
+        "tool": name,
+        "kinds": [kind.value for kind in chosen],
+        "shapes": list(shapes or SHAPES),
+        "runs": runs,
+        "seed": seed,
+        "totals": found,
+        "cases": [result.to_json() for result in results],
+    }
+    write_report(json_file, report)
+    show(_text(results, found, name))
+    named = found["exactly"] + found["as one of several"]
+    raise typer.Exit(0 if named == found["cases"] and not found["wrong with certainty"] else 1)
+
+
+def _kinds(names: list[str]) -> tuple[Kind, ...]:
+    """The kinds by their short names, which are the enumeration's."""
+    from verify.diagnosis.fault import Kind
+
+    known = {kind.name.lower(): kind for kind in Kind}
+    for name in names:
+        if name.lower() not in known:
+            raise InputError(f"--kinds {name}: expected one of {', '.join(known)}")
+    return tuple(dict.fromkeys(known[name.lower()] for name in names)) or tuple(Kind)
+
+
+def _tool(reference: str | None) -> tuple[Tool, str]:
+
+    from precise.oracle import load_function
+    from verify.diagnosis.bench import foreign_tool, own_tool
+
+    if reference is None:
+        return own_tool, "verify diagnose"
+    return foreign_tool(cast(Any, load_function(reference)), reference), reference
+
+
+def _text(results: list[Result], found: dict[str, int], name: str) -> str:
+    """Totals, the same by kind, and the cases that were not named."""
+    lines = [f"{name}: {found['cases']} cases, {sum(result.seconds for result in results):.1f} s of processor time"]
+    lines += [
+        f"  {word:<21} {count:>6}  {count / found['cases']:7.2%}" for word, count in found.items() if word != "cases"
+    ]
+    kinds = sorted({place[0] for result in results for place in result.planted})
+    lines += ["", f"  {'by kind':<24} {'planted':>8} {'named':>8}"]
+    for kind in kinds:
+        places = [(result, place) for result in results for place in result.planted if place[0] == kind]
+        lines.append(f"  {kind:<24} {len(places):>8} {sum(_named(*pair) for pair in places):>8}")
+    return "\n".join([*lines, *(line for result in results for line in _failure(result))])
+
+
+def _named(result: Result, place: tuple[str, int, tuple[int, ...]]) -> bool:
+    return place in result.answer.named or any(place in other for other in result.answer.alternatives)
+
+
+def _failure(result: Result) -> list[str]:
+    from verify.diagnosis.bench import Score
+
+    if result.score in (Score.EXACT, Score.AMONG) and not result.wrong:
+        return []
+    said = "; ".join(map(_place, result.answer.named[:6])) or "nothing"
+    return [
+        "",
+        f"  case {result.run} ({result.shape}, seed {result.seed}), {result.score.value}:",
+        f"    planted {'; '.join(map(_place, result.planted))}",
+        f"    named   {said}{' ...' if len(result.answer.named) > 6 else ''}",
+    ]
+
+
+def _place(place: tuple[str, int, tuple[int, ...]]) -> str:
+    kind, layer, neurons = place
+    return f"{kind}, layer {layer}" + (f" neuron {', '.join(map(str, neurons))}" if neurons else "")
