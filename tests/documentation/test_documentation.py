@@ -23,6 +23,7 @@ PAGES = (
     "how-to/check-an-extraction.md",
     "how-to/add-an-oracle.md",
     "how-to/run-a-precision-study.md",
+    "how-to/find-a-sign-error.md",
 )
 VERBS = {"precise": cli.VERBS, "verify": verify_cli.VERBS}
 

@@ -60,8 +60,12 @@ def diagnose(
     ],
     oracle: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:FUNCTION", help="Ask this function instead of reading ORIGINAL."),
+        typer.Option(metavar="MODULE:FUNCTION", help="Ask this oracle instead of reading ORIGINAL."),
     ] = None,
+    oracle_precision: Annotated[
+        str | None, typer.Option(metavar="PRECISION", help="How the oracle answers: exact, bits:53, float64, ...")
+    ] = None,
+    max_queries: Annotated[int | None, typer.Option(min=1, metavar="N", help="The most points to ask.")] = None,
     repair: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write the corrected network to OUT, and say with what verdict.")
     ] = None,
@@ -92,8 +96,16 @@ def diagnose(
     proved equal; 1: faults are named, and an input shows that the networks differ; 3: neither.
     """
     outputs = Outputs(repair, html, json_file, plot, formulas)
-    if oracle is not None:  # the diagnosis from questions alone has its place here
-        raise InputError("--oracle: expected ORIGINAL and RECOVERED; a diagnosis from an oracle alone is not there yet")
+    if oracle is not None:
+        if len(networks) != 1:
+            raise InputError(f"--oracle: expected one network, RECOVERED, not {len(networks)}")
+        if formulas or html is not None or plot is not None:
+            raise InputError("--formulas, --html and --plot: expected with ORIGINAL, not with --oracle")
+        from verify.commands.diagnose_black_box import diagnose_from_oracle
+
+        diagnose_from_oracle(oracle, networks[0], oracle_precision, max_queries, seed, repair, json_file)
+    if oracle_precision is not None or max_queries is not None:
+        raise InputError("--oracle-precision and --max-queries: expected with --oracle")
     if len(networks) != 2:
         raise InputError(f"expected two networks, ORIGINAL and RECOVERED, not {len(networks)}")
     outputs.check(*networks)

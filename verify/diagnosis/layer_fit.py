@@ -80,7 +80,8 @@ class LayerFit:
     def readings(self) -> list[Reading]:
         """The best readings, cheapest first; those of equal cost are equally good explanations."""
         found = self._read(self._before)
-        if self._best(found) > 2 and not self._fixed and len(self._before) <= NARROW:
+        most = 2 * len(self._before)  # beyond it the layer is wrong altogether, not read in a wrong order
+        if 2 < self._best(found) <= most and not self._fixed and len(self._before) <= NARROW:
             for pair in combinations(range(len(self._before)), 2):
                 found += self._read(self._exchanged(*pair))
         unique = {(r.rows, r.columns, r.slack): r for r in found}

@@ -152,11 +152,22 @@ class _White:
                 break
             found = self._explanation(peeling, dropped)
             fallback = fallback or found
+            if proved and self._blames_copies(found):
+                continue
             if found.proved and found.key not in {other.key for other in proved}:
                 proved.append(found)
                 size = peeling.cost + len(dropped)
         assert fallback is not None
         return (proved[0], proved[1:]) if proved else (fallback, [])
+
+    def _blames_copies(self, explanation: Explanation) -> bool:
+        """Does it give all copies of a neuron a wrong scale, where one copy too many explains the same?"""
+        copied = {(copy.layer, n) for copy in self._recovered.copies for n in [copy.neuron]}
+        return any(
+            named.fault.kind is Kind.SCALE and (named.fault.layer, neuron) in copied
+            for named in explanation.named
+            for neuron in named.fault.neurons
+        )
 
     def _explanation(self, peeling: Peeling, dropped: tuple[Copy, ...]) -> Explanation:
         named = name_faults(self._original, self._recovered, peeling, dropped)
