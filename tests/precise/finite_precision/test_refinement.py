@@ -5,10 +5,13 @@ import pytest
 from flint import fmpq
 
 from precise.cli import VERBS, application, run
+from precise.commands.match import midpoints
 from precise.errors import InputError, PrecisionError
 from precise.formats import load_network, save_network
+from precise.matching.extract import extract_by_matching
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle, RoundedOracle
+from precise.oracles.select import oracle_of
 from precise.random_networks import random_network
 from precise.refinement import refine_network
 from verify.diagnosis.black_box.answers import flipped
@@ -33,6 +36,17 @@ def test_a_network_of_few_bits_becomes_equal(widths, bits):
     assert found.complete
     assert found.start_bits <= bits
     assert found.queries == oracle.queries
+    assert prove_equal(original, found.network).outcome is Outcome.EQUAL
+
+
+def test_what_a_float32_oracle_gave_becomes_equal_from_a_256_bit_one():
+    original = random_network("7-4-1", 0)
+    matched = extract_by_matching(oracle_of(original, "float32"), original.widths)
+    assert matched.report.complete
+    recovered = midpoints(matched)
+    assert prove_equal(original, recovered, timeout=1).outcome is Outcome.DIFFERENT
+    found = refine_network(oracle_of(original, "bits:256"), recovered)
+    assert found.complete
     assert prove_equal(original, found.network).outcome is Outcome.EQUAL
 
 
