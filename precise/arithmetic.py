@@ -90,7 +90,11 @@ def to_fraction(value: fmpq) -> Fraction:
 
 def to_text(value: fmpq) -> str:
     """`p` or `p/q` in lowest terms, as the exact file format stores it."""
-    return str(value)
+    try:
+        numerator, denominator = int(value.p), int(value.q)
+        return f"{numerator}/{denominator}" if denominator != 1 else f"{numerator}"
+    except ValueError:  # Python's own digits are faster than FLINT's, but it writes no more than some thousands
+        return str(value)
 
 
 def to_float(value: fmpq) -> float:

@@ -12,7 +12,7 @@ from verify.checker.encoding import Json, fingerprint, number, numbers, seal
 from verify.checker.joint import ONE, ZERO, NetworkLike, Row, joint
 from verify.checker.weak_duality import Bounds, Part
 
-FORMAT, VERSION = "precise-verify certificate", 1
+FORMAT, VERSION = "precise-verify certificate", 2
 LONGEST_MANTISSA = 10_000  # bits; a certificate that asks for more wants memory, not precision
 MALFORMED = (
     KeyError,
@@ -66,6 +66,8 @@ def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
         if certificate["seal"] != seal(certificate):
             raise Refused("the certificate is damaged: its seal does not fit its contents")
         claimed = [None if b is None else number(b) for b in certificate["bounds"]]
+        if list(certificate["networks"]) != [fingerprint(first), fingerprint(second)]:
+            raise Refused("the certificate belongs to other networks: their hashes differ")
     except MALFORMED as error:
         raise Refused(f"the certificate is malformed: {error!r:.120}") from error
     proved = evaluate(certificate, first, second)
@@ -79,22 +81,20 @@ def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
 def evaluate(
     certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None] = lambda: None
 ) -> Proved:
-    """The bounds that a certificate's trees prove, whatever it states.
+    """The bounds that a certificate's trees prove about two networks, whatever it states, their hashes too.
 
     Args:
-        certificate: with or without bounds and seal.
+        certificate: with or without bounds, hashes and seal, which `check` compares.
         first: the network f.
         second: the network g.
         at_each_node: is called before each node; it may raise to end the work.
 
     Raises:
-        Refused: it is malformed or belongs to other networks.
+        Refused: it is malformed.
     """
     try:
         if (certificate["format"], certificate["version"]) != (FORMAT, VERSION):
             raise Refused("this is no certificate of a version that this checker reads")
-        if list(certificate["networks"]) != [fingerprint(first), fingerprint(second)]:
-            raise Refused("the certificate belongs to other networks: their hashes differ")
         return _evaluate(certificate, first, second, at_each_node)
     except MALFORMED as error:
         raise Refused(f"the certificate is malformed: {error!r:.120}") from error

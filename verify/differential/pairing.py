@@ -7,9 +7,10 @@ assigned by the Hungarian method; factors are exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -67,17 +68,37 @@ def _small(value: fmpq) -> bool:
     return bool(max(value.p.bit_length(), value.q.bit_length()) < 1000)
 
 
+@dataclass(frozen=True)
+class _Integers:
+    """A row over one denominator: whole numbers are multiplied and compared without looking for common factors."""
+
+    values: fmpz_mat  # shape (1, entries)
+    denominator: fmpz
+
+    @classmethod
+    def of(cls, row: Row) -> _Integers:
+        return cls(*fmpq_mat(1, len(row), row).numer_denom())
+
+    def distance(self, other: _Integers, factor: fmpq) -> fmpq:
+        """The largest entry, in absolute value, of this row minus the factor times another."""
+        scale, times = factor.q * other.denominator, factor.p * self.denominator
+        left = (self.values * scale - other.values * times).entries()
+        return fmpq(max(max(left), -min(left)), scale * self.denominator)
+
+
 def _factor(left: Row, right: Row) -> fmpq:
     """The factor of `right` that brings it next to `left`: exact if it is a multiple, short if it can be."""
-    row, column = fmpq_mat(1, len(left), left), fmpq_mat(len(right), 1, right)
-    best = (row * column)[0, 0] / (column.transpose() * column)[0, 0]
-    misfit = _distance(left, right, best)
+    one, other = _Integers.of(left), _Integers.of(right)
+    column = other.values.transpose()
+    products, squares = (one.values * column)[0, 0], (other.values * column)[0, 0]
+    best = fmpq(products * other.denominator, squares * one.denominator)
+    misfit = one.distance(other, best)
     if misfit == 0:
         return best
     power = _power_of_two(best)
-    if _distance(left, right, power) <= NEARLY_BEST * misfit:
+    if one.distance(other, power) <= NEARLY_BEST * misfit:
         return power
-    relative = misfit / max(map(abs, left))
+    relative = misfit / one.distance(one, fmpq(0))
     bits = relative.q.bit_length() - relative.p.bit_length() + SPARE_BITS
     return round_to_bits(best, max(bits, SPARE_BITS))
 
@@ -87,7 +108,3 @@ def _power_of_two(value: fmpq) -> fmpq:
     exponent = int(value.p).bit_length() - int(value.q).bit_length()
     candidates = [fmpq(2) ** (exponent + n) for n in (-1, 0, 1)]
     return min(candidates, key=lambda c: max(value / c, c / value))
-
-
-def _distance(left: Row, right: Row, factor: fmpq) -> fmpq:
-    return max(abs(a - factor * b) for a, b in zip(left, right))

@@ -117,7 +117,7 @@ def test_a_certificate_is_accepted_and_says_what_it_proves():
 
 TAMPERINGS = {
     "format": "another certificate",
-    "version": 2,
+    "version": 1,
     "networks": ["0" * 64, "0" * 64],
     "domain": box(0, 1, 3).to_json(),
     "claim": within("1/16", 2).to_json(),
