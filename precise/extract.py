@@ -22,7 +22,7 @@ from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
-from precise.layers.hidden_layer import PREDICTION_FAILED, Follow, LayerResult, LayerSearch, Patience
+from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.workers import following
 from precise.network import Network
@@ -33,6 +33,7 @@ from precise.regions.probe import Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
+from precise.suspicion import suspicion
 
 FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
@@ -100,7 +101,7 @@ def extract(
     try:
         network = run.everything()
     except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
-        run.report.outcome = f"Incomplete: {stop}.{run.suspicion()}"
+        run.report.outcome = f"Incomplete: {stop}.{suspicion(run.report, run.probe, run.latest)}"
     except KeyboardInterrupt:
         run.report.outcome, run.report.interrupted = "Incomplete: interrupted.", True
     if run.contradicted():
@@ -151,6 +152,7 @@ class _Run:
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.missing = 0  # neurons of the layer before that were not found
         self.search: LayerSearch | None = None  # of the layer before
+        self.latest: LayerResult | None = None  # of the search that goes on, or went on last
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
@@ -165,17 +167,6 @@ class _Run:
         self.compare(network)
         return network
 
-    def suspicion(self) -> str:
-        """A sentence if more rows failed their prediction than held it, which those of a network of these widths do."""
-        for layer in self.report.layers:
-            failed = layer.ends.get(PREDICTION_FAILED, 0)
-            if failed > layer.rows:
-                return (
-                    f" In layer {layer.layer}, predictions failed {failed} times and {layer.rows} rows held theirs: is "
-                    "the oracle a ReLU network of these widths?"
-                )
-        return ""
-
     def contradicted(self) -> bool:
         """Whether the oracle answers what it was asked before in another way; then the outcome says so first."""
         if self.report.interrupted:
@@ -185,7 +176,7 @@ class _Run:
             said = self.probe.contradiction()
         if said:
             known = self.report.complete or said in self.report.outcome
-            before = "" if known else f" {self.report.outcome}"
+            before = "" if known else f" Before that: {self.report.outcome.removeprefix('Incomplete: ')}"
             self.report.complete, self.report.outcome = False, f"Incomplete: {said}.{before}"
         return bool(said)
 
@@ -259,6 +250,7 @@ class _Run:
         try:
             search.run()
         finally:
+            self.latest = search.result
             self._record(search.result, report)
             self._signed(number - 1, search.below)
         return search

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any, Protocol, cast, runtime_checkable
 
 from flint import fmpq, fmpz_mat
@@ -98,11 +100,16 @@ _NOT_ROWS = (str, bytes, Mapping, Set)  # these iterate, but not over numbers in
 UserFunction = Callable[[list[list[Fraction]]], Sequence[Sequence[Any]]]
 
 
+class _TooLate(Exception):
+    pass
+
+
 class FunctionOracle(_CountingOracle):
     """Any user function: it takes a list of points (lists of Fraction), returns one row of numbers a point.
 
     The rows may hold int, Fraction, float, numpy scalars, mpf or `p/q` text. `precision` is what the user
-    promises: every output correctly rounded to that many bits, or None for exact answers.
+    promises: every output correctly rounded to that many bits, or None for exact answers. A batch that takes longer
+    than `timeout` seconds ends in an OracleError; the call, which cannot be stopped, is left to itself.
     """
 
     def __init__(
@@ -113,9 +120,13 @@ class FunctionOracle(_CountingOracle):
         precision: int | None = None,
         budget: int | None = None,
         name: str = "the oracle",
+        timeout: float | None = None,
     ) -> None:
         super().__init__(input_width, output_width, precision, budget)
+        if timeout is not None and not timeout > 0:
+            raise InputError(f"the oracle's timeout: expected more than 0 seconds, not {timeout}")
         self._function = function
+        self._timeout = timeout
         self._name = name
 
     def _answer(self, points: Batch) -> Batch:
@@ -127,14 +138,38 @@ class FunctionOracle(_CountingOracle):
 
     def _called(self, asked: list[list[Fraction]]) -> list[Any]:
         try:
-            answers = self._function(asked)
+            answers = self._function(asked) if self._timeout is None else self._timed(asked, self._timeout)
             if isinstance(answers, Iterable) and not isinstance(answers, _NOT_ROWS):
                 return list(answers)
+        except _TooLate:
+            raise OracleError(
+                f"{self._name} gave no answer to {len(asked)} points within {self._timeout:g} seconds, after "
+                f"{self.queries} queries"
+            ) from None
         except (Exception, SystemExit) as error:
             raise OracleError(
                 f"{self._name} raised {type(error).__name__} after {self.queries} queries: {error}"
             ) from error
         raise OracleError(f"{self._name}: expected a list of rows of outputs, not {type(answers).__name__}")
+
+    def _timed(self, asked: list[list[Fraction]], seconds: float) -> Any:
+        """What the function returns, from a thread: it may never return."""
+        said: Queue[tuple[Any, BaseException | None]] = Queue()
+
+        def call() -> None:
+            try:
+                said.put((self._function(asked), None))
+            except BaseException as error:
+                said.put((None, error))
+
+        Thread(target=call, daemon=True).start()
+        try:
+            answers, error = said.get(timeout=seconds)
+        except Empty:
+            raise _TooLate from None
+        if error is not None:
+            raise error
+        return answers
 
     def _row(self, answer: Any) -> list[fmpq]:
         if isinstance(answer, _NOT_ROWS):

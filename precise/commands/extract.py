@@ -45,6 +45,14 @@ def extract(
         int | None,
         typer.Option(help="Bits that a module:function promises; without it, exact answers.", show_default=False),
     ] = None,
+    oracle_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="The longest that module:function may take for a batch of points.",
+            show_default=False,
+        ),
+    ] = None,
     oracle_precision: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +100,7 @@ def extract(
     check_methods(signatures, signs, oracle_precision)
     if signatures == "match" and scheduler:
         raise InputError("expected --scheduler only with --signatures walk")
-    asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision)
+    asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision, oracle_timeout)
     if signatures == "match" and shape is None:
         raise InputError("--signatures match: expected widths, not auto")
     promised = oracle_precision or (None if precision is None else str(precision))
@@ -119,6 +127,7 @@ def _oracle(
     precision: int | None,
     budget: int | None,
     oracle_precision: str | None = None,
+    timeout: float | None = None,
 ) -> tuple[Oracle, tuple[int, ...] | None]:
     from precise.oracle import ExactOracle, FunctionOracle, RoundedOracle, load_function
     from precise.oracles.select import oracle_of
@@ -133,12 +142,14 @@ def _oracle(
         found = re.fullmatch(r"(\d+),auto,(\d+)", widths.replace(" ", ""))
         given = parse_widths(",".join((found[1], "1", found[2])) if found else widths)
         function = load_function(oracle)
-        asked = FunctionOracle(function, given[0], given[-1], precision, budget, f"the oracle {oracle}")
+        asked = FunctionOracle(function, given[0], given[-1], precision, budget, f"the oracle {oracle}", timeout)
         return asked, None if found else given
     if model is None:
         raise InputError("expected a MODEL file, or --oracle module:function with --widths")
-    if widths not in (None, "auto") or precision is not None:
-        raise InputError("expected --precision, and --widths other than auto, only with --oracle module:function")
+    if widths not in (None, "auto") or precision is not None or timeout is not None:
+        raise InputError(
+            "expected --precision, --oracle-timeout, and --widths other than auto, only with --oracle module:function"
+        )
     network = load_network(model)
     shape = None if widths == "auto" else network.widths
     if oracle_precision is not None:

@@ -67,7 +67,7 @@ def solve_outputs(
         for point, pattern, piece in zip(points, patterns, pieces, strict=True):
             system.add(equations(known, point, pattern, piece, tests, below.separate))
             if not system.consistent:
-                reason = f"output {number + 1}: the recovered neurons do not explain the oracle"
+                reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
                 return OutputResult((), system.redundant, reason, contradicted=point)
         systems.append(system)
     return _solved(systems, below)

@@ -16,6 +16,8 @@ from precise.regions.probe import FRACTION_BITS, Piece, Point, Probe
 
 BESIDE_BITS = 56  # the pieces are compared 2^-56 beside the intersection, in units of the line's direction
 BENT = 1 << 10  # parts of a line that all bend: no network has critical points everywhere, out to the line's ends
+MANY = 1 << 7  # bent intervals at a time, at which some are looked at closely
+CLOSELY = 3  # of them: the first, the last and one between
 MOST_PIECES = 1 << 14  # looked at at once; a line meets each neuron a few times
 SHORTEST = 1 << (FRACTION_BITS - BESIDE_BITS + 4)  # intervals shorter than 16 of these are given up
 
@@ -59,6 +61,7 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
     first, last = _sample(probe, line, [low, high])
     intervals = [(first, last)]
     found: list[int] = []
+    looked = False  # closely?
     beside = 1 << (FRACTION_BITS - BESIDE_BITS)
     while intervals:
         if len(intervals) > MOST_PIECES:
@@ -70,8 +73,10 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
             raise PrecisionError(
                 f"a line bends in each of {len(intervals)} parts: the answers are not exactly piecewise linear"
             )
-        centres = [_crossing(a, b) for a, b in open_ones]
-        middles = [(a.t + b.t) // 2 if c is None else c for (a, b), c in zip(open_ones, centres, strict=True)]
+        if len(open_ones) >= MANY and not looked:
+            _look_closely(probe, line, open_ones)
+            looked = True
+        middles = [_middle(a, b) for a, b in open_ones]
         samples = _sample(probe, line, [t for m in middles for t in (m - beside, m + beside)])
         intervals = []
         for number, (a, b) in enumerate(open_ones):
@@ -81,6 +86,38 @@ def critical_points(probe: Probe, line: Line, low: int, high: int) -> list[Criti
             intervals += [(a, left), (right, b)]
     found.sort()
     return [CriticalPoint(line.point(t - beside), line.point(t), line.point(t + beside)) for t in found]
+
+
+def _look_closely(probe: Probe, line: Line, intervals: Sequence[tuple[_End, _End]]) -> None:
+    """Narrow a few intervals down: to find all of a line's bends, or that there is no end of them, would cost more.
+
+    Bends of a network are isolated, so that some 10 cuts suffice. A smooth function bends at every scale, and one that
+    is computed in floats is a staircase in the end.
+
+    Raises:
+        PrecisionError: in none of the intervals two pieces meet, down to the shortest.
+    """
+    chosen = [intervals[place * (len(intervals) - 1) // (CLOSELY - 1)] for place in range(CLOSELY)]
+    if not any(_isolated(probe, line, a, b) for a, b in chosen):
+        raise PrecisionError(
+            f"a line bends {CLOSELY} times at every scale, down to 2^-{BESIDE_BITS - 4} of its unit: the answers are "
+            "not exactly piecewise linear"
+        )
+
+
+def _isolated(probe: Probe, line: Line, a: _End, b: _End) -> bool:
+    """Does the shorter bent part of the interval, taken again and again, come down to two pieces that meet?"""
+    beside = 1 << (FRACTION_BITS - BESIDE_BITS)
+    for _ in range(FRACTION_BITS):
+        if b.t - a.t <= SHORTEST:
+            return False
+        middle = _middle(a, b)
+        left, right = _sample(probe, line, [middle - beside, middle + beside])
+        bent = [(x, y) for x, y in ((a, left), (right, b)) if not _same(x, y)]
+        if not bent:
+            return left.piece.slopes != right.piece.slopes
+        a, b = min(bent, key=lambda ends: ends[1].t - ends[0].t)
+    return False
 
 
 def _sample(probe: Probe, line: Line, parameters: Sequence[int]) -> list[_End]:
@@ -93,6 +130,12 @@ def _same(a: _End, b: _End) -> bool:
     if a.piece.slopes != b.piece.slopes:
         return False
     return bool(b.piece.value - a.piece.value == a.piece.slopes[0] * fmpq(b.t - a.t, 1 << FRACTION_BITS))
+
+
+def _middle(a: _End, b: _End) -> int:
+    """Where an interval is cut: at the place where both pieces meet, if they do, else halfway."""
+    crossing = _crossing(a, b)
+    return (a.t + b.t) // 2 if crossing is None else crossing
 
 
 def _crossing(a: _End, b: _End) -> int | None:

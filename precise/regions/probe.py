@@ -56,6 +56,7 @@ class Probe:
         self.longest_bits = 0  # longest number asked so far
         self._repeats = Repeats()
         self._contradiction = ""  # what was found out about the oracle
+        self._latest: Batch | None = None  # answers
         self.choice = tuple(combination)
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
         self._denominator = fmpz(1)
@@ -227,7 +228,7 @@ class Probe:
 
     def _scalars(self, rows: Sequence[Sequence[int]], bits: int) -> list[fmpq]:
         self.longest_bits = max(self.longest_bits, bits)
-        answers = self.oracle.query(self._embed(rows, bits))
+        self._latest = answers = self.oracle.query(self._embed(rows, bits))
         combined = answers.numerators * self._combination
         scalars = [fmpq(value, answers.denominator) for value in combined.entries()]
         if self.oracle.precision is not None:
@@ -246,6 +247,13 @@ class Probe:
                 break
         return self._contradiction
 
+    def floats(self) -> bool:
+        """Do the latest answers, not all alike, fit into float64? Exact ones at points this fine are longer."""
+        if self._latest is None:
+            return False
+        values = {value for row in self._latest.rows() for value in row}
+        return len(values) > 1 and all(_is_float(value) for value in values)
+
     @staticmethod
     def _refuse_rounded(answers: Sequence[fmpq], precision: int) -> None:
         # An answer that was rounded fills its mantissa; an exact one ends in zeros, by chance once in 2^EXACT_ZEROS.
@@ -255,6 +263,13 @@ class Probe:
                     f"the oracle promises {precision} bits and rounded an answer; exact extraction of this network "
                     "needs more bits"
                 )
+
+
+def _is_float(value: fmpq) -> bool:
+    try:
+        return fmpq(*float(int(value.p) / int(value.q)).as_integer_ratio()) == value
+    except OverflowError:
+        return False
 
 
 def _twos(value: fmpz) -> int:

@@ -69,6 +69,8 @@ class Lost:
 
 Event = Crossed | Moved | Bent | Lost
 
+NO_END = "the end of the surface was not found"  # the end of a walk
+
 
 class Arrangement:
     """The hyperplanes of one layer in one region of the layers before; float64 normals steer, integers decide.
@@ -239,7 +241,7 @@ class Walker:
         path = Path(self, surface.plane, surface.point, end)
         place = path.search()
         if place is None:
-            return Lost("the end of the surface was not found")
+            return Lost(NO_END)
         return self._lower(surface, *place)
 
     def _lower(self, surface: Surface, before: Point, after: Point) -> Event:

@@ -1,16 +1,22 @@
 """Oracles that are not what they promise: found out, named in the outcome, and never a network from them."""
 
+import re
 from fractions import Fraction
 from itertools import pairwise
+from math import exp
 from random import Random
+from threading import Event
+from time import monotonic
 
 import pytest
 
 from precise.arithmetic import Batch, to_fraction
 from precise.errors import OracleError
 from precise.extract import extract
-from precise.oracle import FunctionOracle
+from precise.oracle import ExactOracle, FunctionOracle
 from precise.random_networks import random_network
+from precise.regions.critical_points import MANY, Line, critical_points
+from precise.regions.probe import FRACTION_BITS, Probe
 from precise.regions.repeats import Repeats
 
 WIDTHS = (4, 3, 2, 1)
@@ -31,6 +37,20 @@ def clipped(points):
 
 def a_cache(points):
     return honest([[Fraction(round(x * 1000), 1000) for x in point] for point in points])
+
+
+def squashed(points):
+    """A network in floats with a sigmoid after it, in part saturated."""
+    return [[1 / (1 + exp(-float(value))) for value in row] for row in honest(points)]
+
+
+def bent(points):
+    """Smooth, in exact arithmetic, and flat in half of the space."""
+    return [[max(Fraction(0), value) ** 2 for value in row] for row in honest(points)]
+
+
+def hanging(points):
+    Event().wait(30)
 
 
 class Changing:
@@ -81,6 +101,46 @@ def outcome(function, budget=80_000, **options):
 @pytest.mark.parametrize("function", [smooth, a_cache])
 def test_what_is_not_piecewise_linear_is_named(function):
     assert "piecewise linear" in outcome(function)
+
+
+@pytest.mark.parametrize("function", [squashed, bent])
+def test_what_bends_at_every_scale_is_named_before_much_is_asked(function):
+    oracle = FunctionOracle(function, 4, 1)
+    assert "piecewise linear" in extract(oracle, WIDTHS).report.outcome
+    assert oracle.queries < 1_500
+
+
+def test_floats_that_were_promised_exact_are_named():
+    assert "fit into float64" in outcome(lambda points: [[float(v) for v in row] for row in honest(points)])
+
+
+def test_a_crowded_line_of_a_network_is_no_reason_to_doubt():
+    network = random_network("3-300-1", seed=0)
+    probe = Probe(ExactOracle(network), range(3), [1])
+    span = 64 << FRACTION_BITS
+    found = critical_points(probe, Line([1, 2, 3], (5, -3, 2)), -span, span)
+    (weights, biases), _ = network.to_numpy()
+    crossings = -biases / (weights.T @ [5, -3, 2])
+    assert len(found) == (abs(crossings) < 64).sum() > MANY
+
+
+def test_widths_with_too_many_neurons_are_in_doubt():
+    said = extract(FunctionOracle(honest, 4, 1, budget=2_500), (4, 5, 2, 1)).report.outcome
+    assert "is the oracle a ReLU network of these widths?" in said
+
+
+def test_one_that_hangs_is_named():
+    started = monotonic()
+    result = extract(FunctionOracle(hanging, 4, 1, name="served:ask", timeout=0.05), WIDTHS)
+    assert monotonic() - started < 20
+    said = result.report.outcome
+    assert re.search(r"served:ask gave no answer to \d+ points within 0.05 seconds, after 0 queries", said)
+
+
+def test_a_time_that_is_kept_changes_nothing():
+    limited, free = (extract(FunctionOracle(honest, 4, 1, timeout=seconds), WIDTHS) for seconds in (60, None))
+    assert limited.network == free.network is not None
+    assert limited.report.queries == free.report.queries
 
 
 @pytest.mark.parametrize("seed", [0, 1])
