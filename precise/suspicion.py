@@ -1,4 +1,4 @@
-"""What an oracle may be instead, when an extraction ends without a network: said beside the outcome, never a verdict."""
+"""What an oracle may be instead, when an extraction ends without a network: said beside the outcome, no verdict."""
 
 from __future__ import annotations
 
