@@ -15,7 +15,7 @@ NEURON = 0
 
 def draw(path: Path) -> None:
     """First-layer hyperplanes, the followed surface, its bends in order and its normal on every piece."""
-    (w1, b1), (w2, b2), _ = random_network("2-5-4-1", seed=6).to_numpy()
+    (w1, b1), (w2, b2), _ = random_network("2-4-3-1", seed=45).to_numpy()
     axis = np.linspace(-3, 3, 1201)
     first = np.stack(np.meshgrid(axis, axis), axis=-1) @ w1 + b1
     figure = Figure(figsize=(5, 5), layout="constrained")
@@ -34,7 +34,7 @@ def draw(path: Path) -> None:
         middle = points[(start + stop) // 2]
         normal = w1 @ (w2[:, NEURON] * (middle @ w1 + b1 > 0))
         tip = middle + 0.55 * normal / np.linalg.norm(normal)
-        if stop - start > 60:  # shorter pieces have no room for an arrow
+        if stop - start > 20:  # shorter pieces have no room for an arrow
             axes.annotate("", tip, middle, arrowprops={"arrowstyle": "->", "color": RED})
     axes.set(xlabel="input 1", ylabel="input 2", aspect="equal")
     figure.savefig(path, metadata={"Date": None}, dpi=72)
