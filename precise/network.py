@@ -227,7 +227,7 @@ class Network:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the exact parameters in order (hex): a name for this network in reports."""
+        """The hash of the exact parameters in order (hex), a name for this network in reports."""
         digest = sha256()
         for layer in self.layers:
             for row, bias in zip(layer.weights, layer.biases, strict=True):
