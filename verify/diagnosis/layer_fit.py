@@ -76,9 +76,13 @@ class LayerFit:
         self._a, self._b, self._before = original, recovered, before
         self._fixed, self._output = fixed, output
         self._home = {side.partner: side for side in before if side is not None}
+        self._left_out: list[int] = []  # costs of readings of which there were more than were looked at
 
-    def readings(self) -> list[Reading]:
-        """The best readings, cheapest first; those of equal cost are equally good explanations."""
+    def readings(self) -> tuple[list[Reading], int | None]:
+        """The best readings, cheapest first, and the cost of the best one that was left out (None: none was).
+
+        Those of equal cost are equally good explanations.
+        """
         found = self._read(self._before)
         most = 2 * len(self._before)  # beyond it the layer is wrong altogether, not read in a wrong order
         if 2 < self._best(found) <= most and not self._fixed and len(self._before) <= NARROW:
@@ -86,7 +90,8 @@ class LayerFit:
                 found += self._read(self._exchanged(*pair))
         unique = {(r.rows, r.columns, r.slack): r for r in found}
         ordered = sorted(unique.values(), key=lambda r: (r.cost, -r.natural))
-        return ordered[:MOST_READINGS]
+        left_out = [*self._left_out, *(reading.cost for reading in ordered[MOST_READINGS:])]
+        return ordered[:MOST_READINGS], min(left_out, default=None)
 
     @staticmethod
     def _best(found: Sequence[Reading]) -> int:
@@ -116,7 +121,10 @@ class LayerFit:
             if again == rows:
                 break
             rows, choices = again, self._columns(again, slack)
-        return [self._reading(rows, choice, slack) for choice in choices]
+        found = [self._reading(rows, choice, slack) for choice in choices[:MOST_READINGS]]
+        if len(choices) > MOST_READINGS:
+            self._left_out.append(min(reading.cost for reading in found))
+        return found
 
     # --- rows ---
 
@@ -209,7 +217,7 @@ class LayerFit:
             for m, side in choice:
                 changed[m] = side
             found.append(tuple(changed))
-            if len(found) == MOST_READINGS:
+            if len(found) > MOST_READINGS:  # one more shows that some are left out
                 break
         return found
 

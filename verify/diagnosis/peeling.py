@@ -6,7 +6,7 @@ own numbers, although everything it puts out is wrong. Readings that are equally
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from precise.network import Network
@@ -21,6 +21,7 @@ class Peeling:
     """A reading of every layer; its cost is the number of elementary changes that explain all differences."""
 
     readings: tuple[Reading, ...] = ()
+    left_out: int | None = None  # the cost so far of the cheapest reading that was not followed; None: all were
 
     @property
     def cost(self) -> int:
@@ -60,15 +61,19 @@ def peel(original: Network, recovered: Network) -> list[Peeling]:
         recovered: one with as many layers, inputs and outputs, without copies of neurons.
     """
     pairs = list(zip(rows_of(original), rows_of(recovered), strict=True))
-    followed = [Peeling()]
+    followed, left_out = [Peeling()], []
     for number, (rows, others) in enumerate(pairs):
         first, last = number == 0, number == len(pairs) - 1
-        fits: dict[object, list[Reading]] = {}
+        fits: dict[object, tuple[list[Reading], int | None]] = {}
         grown = []
         for peeling in followed:
             before = inputs_as_they_are(original.input_width) if first else peeling.readings[-1].rows
             if before not in fits:
                 fits[before] = LayerFit(rows, others, before, first, last).readings()
-            grown += [Peeling((*peeling.readings, reading)) for reading in fits[before]]
-        followed = sorted(grown, key=lambda peeling: (peeling.cost, -peeling.natural))[:MOST_FOLLOWED]
-    return followed
+            readings, cost = fits[before]
+            grown += [Peeling((*peeling.readings, reading)) for reading in readings]
+            left_out += [] if cost is None else [peeling.cost + cost]
+        grown.sort(key=lambda peeling: (peeling.cost, -peeling.natural))
+        left_out += [peeling.cost for peeling in grown[MOST_FOLLOWED:][:1]]
+        followed = grown[:MOST_FOLLOWED]
+    return [replace(peeling, left_out=min(left_out, default=None)) for peeling in followed]

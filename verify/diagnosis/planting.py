@@ -2,6 +2,9 @@
 
 Everything follows from a seed. A fault counts only if it changes the function, alone and beside the others, at a point
 evaluated exactly; else another one is planted in its place.
+
+In a copy on scales of its own, a scale that is not undone below a layer of one neuron, and one wrong weight of that
+neuron, are the same change: no tool can tell which was meant. So neither is planted there.
 """
 
 from __future__ import annotations
@@ -88,7 +91,7 @@ def plant(network: Network, kinds: Sequence[Kind], seed: int, rewritten: bool = 
     generator = np.random.default_rng(seed)
     for _ in range(ATTEMPTS):
         copy, orders = scrambled(network, generator) if rewritten else (network, _in_order(network))
-        faults = _faults(copy, orders, kinds, generator)
+        faults = _faults(copy, orders, kinds, generator, rewritten)
         if faults is not None and _all_count(network, copy, faults, seed):
             return Case(network, _made(copy, faults), tuple(faults))
     return None
@@ -116,13 +119,14 @@ def _in_order(network: Network) -> list[list[int]]:
 
 
 def _faults(
-    copy: Network, orders: list[list[int]], kinds: Sequence[Kind], generator: np.random.Generator
+    copy: Network, orders: list[list[int]], kinds: Sequence[Kind], generator: np.random.Generator, rewritten: bool
 ) -> list[PlantedFault] | None:
     """Faults at places that do not overlap, in the order in which they are made."""
     found: list[PlantedFault] = []
     taken: set[tuple[int, int]] = set()
     for kind in sorted(kinds, key=ORDER.index):
-        fault = _Choice(copy, generator, kind, taken, [f.layer for f in found if f.kind is Kind.PRECISION]).fault()
+        imprecise = [f.layer for f in found if f.kind is Kind.PRECISION]
+        fault = _Choice(copy, generator, kind, taken, imprecise, rewritten).fault()
         if fault is None:
             return None
         found.append(fault)
@@ -162,14 +166,18 @@ class _Choice:
         kind: Kind,
         taken: set[tuple[int, int]],
         imprecise: list[int],
+        rewritten: bool,
     ) -> None:
         self._copy, self._generator, self._kind, self._taken = copy, generator, kind, taken
         self._imprecise = imprecise  # layers in which a small change would not be seen
+        self._rewritten = rewritten
 
     def fault(self) -> PlantedFault | None:
         """None: there is no room for it."""
         last = len(self._copy.layers)
         layer = last if self._kind is Kind.OUTPUT else int(self._generator.integers(1, last))
+        if self._kind is Kind.SCALE and self._one_neuron(layer + 1):
+            return None
         if self._kind is Kind.PRECISION:
             bits = int(self._generator.integers(*BITS))
             return self._made(layer, (), lambda network: planted.round_layer(network, layer, bits))
@@ -203,14 +211,19 @@ class _Choice:
         row = (old.biases[neuron - 1], *old.weights[neuron - 1])
         most = max(1, min(3, (len(row) - 1) // 3))
         count = int(self._generator.integers(1, most + 1))
+        only_bias = layer > 1 and self._one_neuron(layer)
         values = {}
-        for entry in self._generator.choice(len(row), count, replace=False):
+        for entry in [0] if only_bias else self._generator.choice(len(row), count, replace=False):
             exponent = int(self._generator.integers(0, SMALLEST_CHANGE))
             change = fmpq(int(self._generator.integers(1, 128)), 64) * fmpq(2) ** -exponent
             sign = int(self._generator.choice((1, -1)))
             values[int(entry)] = row[entry] * (1 + sign * change) if row[entry] else change
         beside = tuple(entry for entry in values if entry)
         return PlantedFault(self._kind, layer, (neuron,), lambda network: _set(network, layer, neuron, values), beside)
+
+    def _one_neuron(self, layer: int) -> bool:
+        """Is a wrong weight of this layer the same as a scale of the layer before that is not undone?"""
+        return self._rewritten and self._copy.widths[layer] == 1
 
     def _spurious(self, layer: int) -> PlantedFault:
         inputs, after = self._copy.layers[layer - 1].inputs, self._copy.widths[layer + 1]

@@ -39,6 +39,7 @@ class Explanation:
     named: tuple[Named, ...]
     repaired: Network
     proved: bool  # is that the original, by canonical form?
+    cut: bool = False  # were explanations of this size or smaller left out of the search?
 
     @property
     def key(self) -> frozenset[object]:
@@ -158,7 +159,12 @@ class _White:
                 proved.append(found)
                 size = peeling.cost + len(dropped)
         assert fallback is not None
-        return (proved[0], proved[1:]) if proved else (fallback, [])
+        if not proved:
+            return fallback, []
+        assert size is not None
+        left_out = [peeling.cost + len(dropped) for peeling, dropped in candidates[MOST_EXPLANATIONS:]]
+        left_out += [p.left_out + len(dropped) for p, dropped in candidates if p.left_out is not None]
+        return replace(proved[0], cut=min(left_out, default=size + 1) <= size), proved[1:]
 
     def _blames_copies(self, explanation: Explanation) -> bool:
         """Does it give all copies of a neuron a wrong scale, where one copy too many explains the same?"""
@@ -201,14 +207,22 @@ class _White:
     # --- what is known ---
 
     def _certain(self, first: Explanation, others: Sequence[Explanation]) -> list[tuple[Fault, Named]]:
+        """The faults with their certainty: proved is what all explanations of that size, each of them seen, share."""
         common = first.key.intersection(*(other.key for other in others))
-        vague = first.peeling.vague
         found = []
         for named in first.named:
-            sure = first.proved and named.key in common and not vague & {named.fault.layer, named.fault.layer - 1}
+            sure = first.proved and not first.cut and named.key in common and not self._guessed(first, named.fault)
             fault = replace(named.fault, certainty=Certainty.PROVED if sure else Certainty.LIKELY)
             found.append((fault, named))
         return found
+
+    def _guessed(self, explanation: Explanation, fault: Fault) -> bool:
+        """Does the fault rest on a row that is none of the original's, or are most entries of its own row wrong?"""
+        layers = {fault.layer, fault.layer - 1}
+        if fault.kind in (Kind.MISSING, Kind.SPURIOUS, Kind.PERMUTATION):
+            layers.add(fault.layer + 1)
+        row = 1 + self._recovered.network.widths[fault.layer - 1]
+        return bool(explanation.peeling.vague & layers) or 2 * len(fault.entries) > row
 
     def _verdict(self, explanation: Explanation) -> Verdict:
         units = len(self._forms[0].units)
@@ -257,6 +271,14 @@ def _outcome(explanation: Explanation, alternatives: int, faults: Sequence[Fault
     if alternatives:
         others = "one other explanation" if alternatives == 1 else f"{alternatives} other explanations"
         text += f" The function and the weights allow {others} of the same size: see the alternatives."
+    if explanation.peeling.vague:
+        vague = ", ".join(map(str, sorted(explanation.peeling.vague)))
+        text += (
+            f" In layer {vague} a row is none of the original's: which neuron it stands for is a guess, so faults there "
+            "are likely at most."
+        )
+    if explanation.cut:
+        text += " The search of other explanations was cut off, so none of these faults is proved."
     if seconds and not shown:
         text += " No input was found on which the outputs differ: whether the function is wrong is open."
     return text

@@ -10,7 +10,7 @@ from fixtures import mutants
 from precise.errors import InputError
 from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate, rewritten
-from verify.diagnosis import planted
+from verify.diagnosis import layer_fit, peeling, planted
 from verify.diagnosis.bench import SHAPES, place_of
 from verify.diagnosis.fault import Certainty, Kind
 from verify.diagnosis.planting import plant, scrambled
@@ -131,6 +131,47 @@ def test_witnesses_show_the_fault_by_an_independent_evaluation():
         assert list(fault.witness.first) == evaluate(NETWORK, point)
         assert list(fault.witness.second) == evaluate(copy, point)
         assert fault.witness.first != fault.witness.second
+
+
+def test_nothing_is_proved_of_unrelated_networks():
+    for shape in ("5-4-1", "8-6x3-2", "2-2-2-1"):
+        found = diagnose(random_network(shape, 1), random_network(shape, 2), seconds=0)
+        assert found.faults
+        assert {fault.certainty for fault in found.faults} == {Certainty.LIKELY}
+
+
+def test_a_search_that_was_cut_off_proves_nothing(monkeypatch):
+    copy = planted.scale_row(planted.flip_sign(NETWORK, 2, 3), 1, 2, 3)
+    assert {fault.certainty for fault in diagnose(NETWORK, copy, seconds=0).faults} == {Certainty.PROVED}
+    monkeypatch.setattr(peeling, "MOST_FOLLOWED", 1)
+    monkeypatch.setattr(layer_fit, "MOST_READINGS", 1)
+    original = random_network("5-4x2-1", seed=2)
+    ambiguous = planted.scale_row(scrambled(original, np.random.default_rng(1))[0], 2, 3, "5/2")
+    found = diagnose(original, ambiguous, seconds=0)
+    assert {fault.certainty for fault in found.faults} == {Certainty.LIKELY}
+    assert "cut off" in found.outcome
+
+
+def test_the_witness_of_a_network_that_reads_pictures_is_a_picture():
+    network = random_network("64-8x2-3", seed=5)
+    copy = planted.shift_bias(planted.flip_sign(network, 1, 3), 2, 4, "1e-30")
+    faults = diagnose(network, copy, seconds=20).faults
+    assert [fault.kind for fault in faults] == [Kind.SIGN, Kind.ENTRIES]
+    for fault in faults:
+        point = fault.witness.point
+        assert any(point)
+        assert all(0 <= value <= 1 for value in point)
+        assert list(fault.witness.first) == evaluate(network, point)
+        assert list(fault.witness.second) == evaluate(copy, point) != list(fault.witness.first)
+
+
+def test_no_fault_is_planted_that_two_explanations_fit_alike():
+    """A scale below a single output, and one of its weights, in a copy on scales of its own."""
+    network = random_network("5-4-1", seed=1)
+    assert plant(network, [Kind.SCALE], 1, rewritten=True) is None
+    assert plant(network, [Kind.SCALE], 1, rewritten=False) is not None
+    case = plant(network, [Kind.OUTPUT], 1, rewritten=True)
+    assert diagnose(case.original, case.recovered, seconds=0).alternatives == ()
 
 
 def test_a_fault_of_a_neuron_without_effect_is_none():
