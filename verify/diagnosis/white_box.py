@@ -274,8 +274,8 @@ def _outcome(explanation: Explanation, alternatives: int, faults: Sequence[Fault
     if explanation.peeling.vague:
         vague = ", ".join(map(str, sorted(explanation.peeling.vague)))
         text += (
-            f" In layer {vague} a row is none of the original's: which neuron it stands for is a guess, so faults there "
-            "are likely at most."
+            f" In layer {vague} a row is none of the original's: which neuron it stands for is a guess, so faults "
+            "there are likely at most."
         )
     if explanation.cut:
         text += " The search of other explanations was cut off, so none of these faults is proved."
