@@ -7,11 +7,12 @@ from typing import Any
 
 from flint import fmpq
 
+from precise.network import Network
 from verify.diagnosis.agreement import log2
 from verify.diagnosis.fault import Fault, Kind
 from verify.diagnosis.layer_fit import Reading, Side
-from verify.diagnosis.merging import Merged, Rows, rows_of
-from verify.diagnosis.peeling import Peeling
+from verify.diagnosis.merging import Merged, Rows, merge_copies, rows_of
+from verify.diagnosis.peeling import Peeling, peel
 
 Layer = dict[str, Any]  # "layer", "output" and "neurons", as the heat map of a report takes them
 
@@ -43,6 +44,14 @@ def agreement_map(original: Merged, recovered: Merged, peeling: Peeling, faults:
         neurons += [{"first": n, "second": None, "match": "missing", "bits": None} for n in missing]
         found.append({"layer": number, "output": number == len(peeling.readings), "neurons": neurons})
     return found
+
+
+def compared(original: Network, recovered: Network, faults: Sequence[Fault]) -> list[Layer]:
+    """The agreement map of two networks that were not read layer by layer yet; nothing if their depths differ."""
+    if len(original.layers) != len(recovered.layers):
+        return []
+    pair = merge_copies(original), merge_copies(recovered)
+    return agreement_map(*pair, peel(pair[0].network, pair[1].network)[0], faults)
 
 
 def _bits(rows: Rows, others: Rows, reading: Reading, m: int, side: Side) -> int | None:

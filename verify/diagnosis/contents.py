@@ -23,6 +23,7 @@ def contents_of(
     signs: Sequence[SignConfidence] = (),
     formulas: Sequence[Formulas | None] = (),
     repair: dict[str, object] | None = None,
+    oracle: str | None = None,
 ) -> Contents:
     """The report of a diagnosis.
 
@@ -32,6 +33,7 @@ def contents_of(
         signs: how hard the original's signs are to tell; none: it was not looked at.
         formulas: for every fault; none: they were not asked for.
         repair: file, verdict and what was rounded of the repaired network, if it was written.
+        oracle: what was asked, by name; None: the original was at hand.
     """
     faults = [fault.to_json() for fault in diagnosis.faults]
     for fault, found in zip(faults, formulas, strict=False):
@@ -39,6 +41,7 @@ def contents_of(
     return {
         "format": FORMAT,
         "version": VERSION,
+        "oracle": oracle,
         "networks": [network_described(path, network) for path, network in files],
         "outcome": diagnosis.outcome,
         "explained": diagnosis.explained,

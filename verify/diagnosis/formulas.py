@@ -37,12 +37,14 @@ class Formulas:
         }
 
 
-def formulas_of(original: Network, recovered: Network, fault: Fault) -> Formulas | None:
-    """The formulas of a fault with a witness; None: it has none, or names no neuron."""
+def formulas_of(original: Network | None, recovered: Network, fault: Fault) -> Formulas | None:
+    """The formulas of a fault with a witness; None: it has none, names no neuron, or one of an original not at hand."""
     if fault.witness is None or not fault.neurons:
         return None
     missing = fault.kind is Kind.MISSING
     network, name = (original, "original") if missing else (recovered, "recovered")
+    if network is None:
+        return None
     point, neuron = fault.witness.point, fault.neurons[0]
     row = preactivation_at(network, point, fault.layer, neuron)
     region = region_at(network, point)

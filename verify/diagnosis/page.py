@@ -120,13 +120,14 @@ def _entries(entries: Sequence[dict[str, Any]]) -> str:
 def _alternatives(contents: Contents) -> str:
     if not contents["alternatives"]:
         return ""
+    fits = "agrees with the oracle, too" if contents["oracle"] else "is proved equal, too, with as many changes"
     items = "".join(
         "<li>" + "; ".join(f"{escape(place(fault))}: {escape(fault['kind'])}" for fault in other) + "</li>"
         for other in contents["alternatives"]
     )
     return (
-        "<h2>Explanations that fit as well</h2><p>Mending these instead gives a network that is proved equal, too, "
-        f"with as many changes.</p><ul>{items}</ul>"
+        f"<h2>Explanations that fit as well</h2><p>Mending these instead gives a network that {fits}.</p>"
+        f"<ul>{items}</ul>"
     )
 
 
@@ -171,11 +172,13 @@ def _networks(contents: Contents) -> str:
         for name, network in zip(names, contents["networks"], strict=True)
     )
     head = "".join(f"<th scope=col>{name}</th>" for name in ("", "file", "widths", "SHA-256 of the parameters"))
+    first = f"what the oracle {escape(contents['oracle'])} answers" if contents["oracle"] else "the original"
+    asked = f"{contents['queries']:,} queries, " if contents["oracle"] else ""
     made = ", ".join(f"{escape(name)} {escape(number)}" for name, number in contents["versions"].items())
     table = wide("Networks", f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     return (
-        f"<h2>Networks</h2><p>In the tables f is the original and g the recovered network.</p>{table}"
-        f"<p class=muted>{contents['seconds']:.2f} s, seed {contents['seed']}; made with {made}</p>"
+        f"<h2>Networks</h2><p>In the tables f is {first} and g the recovered network.</p>{table}"
+        f"<p class=muted>{asked}{contents['seconds']:.2f} s, seed {contents['seed']}; made with {made}</p>"
     )
 
 

@@ -2,13 +2,15 @@
 
 First the signs, on the supposition that every row is right up to its sign (`sign_search`). If the network so mended
 agrees with the oracle at fresh points, that is the diagnosis. If no set of signs fits, numbers are wrong: then rows are
-fitted, from the first layer that cannot be right upwards (`row_search`).
+fitted, from the first layer that cannot be right upwards (`row_search`). What is still not explained is compared with
+a network that is extracted from the oracle, if that is exact (`by_extraction`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from precise.errors import BudgetExceeded, InputError
 from precise.network import Network
 from precise.oracle import Oracle
 from verify.diagnosis.black_box.answers import Place, Questions, flipped
+from verify.diagnosis.black_box.by_extraction import ByExtraction
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, fresh_answers
 from verify.diagnosis.black_box.row_search import RowSearch
 from verify.diagnosis.black_box.sign_search import Signs, SignSearch
@@ -53,7 +56,7 @@ def diagnose_black_box(
         )
     if len(recovered.layers) < 2:
         raise InputError("expected a network with a hidden layer: without one there are no signs")
-    run = _Run(Questions(oracle, max_queries), recovered, np.random.default_rng(seed), progress)
+    run = _Run(Questions(oracle, max_queries), recovered, seed, progress)
     started = time.perf_counter()
     found = run.everything()
     return Diagnosis(
@@ -67,14 +70,13 @@ def diagnose_black_box(
 class _Run:
     """One diagnosis."""
 
-    def __init__(
-        self, questions: Questions, recovered: Network, generator: np.random.Generator, progress: Progress
-    ) -> None:
+    def __init__(self, questions: Questions, recovered: Network, seed: int, progress: Progress) -> None:
         self.questions = questions
         self.recovered = recovered
-        self.generator = generator
+        self.seed = seed
+        self.generator = np.random.default_rng(seed)
         self.progress = progress
-        self.search = SignSearch(questions, recovered, generator)
+        self.search = SignSearch(questions, recovered, self.generator)
 
     def everything(self) -> dict[str, object]:
         try:
@@ -173,9 +175,21 @@ class _Run:
     # -- numbers -----------------------------------------------------------------------------------------------------
 
     def _rows(self, signs: Signs, fresh: Agreement) -> dict[str, object]:
-        return RowSearch(self.questions, self.recovered, signs, self.generator, self.progress).run(fresh) | {
-            "details": self._figures(signs)
-        }
+        """Wrong rows by fitting; where that explains nothing and the oracle is exact, by an extraction."""
+        search = RowSearch(self.questions, self.recovered, signs, self.generator, self.progress)
+        extraction = ByExtraction(self.questions, self.recovered, self.seed, self.progress)
+        found: dict[str, Any]
+        stopped = None
+        try:
+            found = search.run(fresh)
+        except BudgetExceeded as stop:
+            found, stopped = {"explained": False}, stop
+        if not found["explained"] and extraction.possible:
+            found = extraction.run(fresh) or _after(extraction, found)
+        if stopped is not None and not found["explained"]:
+            raise stopped
+        found["details"] = self._figures(signs) | found.get("details", {})
+        return found
 
     def _stopped(self, stop: BudgetExceeded) -> dict[str, object]:
         """What is proved when the queries are used up."""
@@ -190,6 +204,14 @@ class _Run:
             ),
             "details": self._figures(signs),
         }
+
+
+def _after(extraction: ByExtraction, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, with what became of the extraction."""
+    if not extraction.said:
+        return found
+    said = f"An extraction from the oracle does not explain them either: {extraction.said}"
+    return found | {"outcome": f"{found.get('outcome', '')} {said}".strip()}
 
 
 def as_places(faults: Sequence[Fault]) -> list[Place]:
