@@ -188,8 +188,8 @@ class _Run:
             found = extraction.run(fresh) or _after(extraction, found)
         if stopped is not None and not found["explained"]:
             raise stopped
-        found["details"] = self._figures(signs) | found.get("details", {})
-        return found
+        details: Any = found.get("details", {})
+        return found | {"details": self._figures(signs) | details}
 
     def _stopped(self, stop: BudgetExceeded) -> dict[str, object]:
         """What is proved when the queries are used up."""
