@@ -68,8 +68,8 @@ def _outcome(contents: Contents) -> str:
     word = "no fault" if proved else _number(len(contents["faults"]), "fault") if contents["faults"] else "unknown"
     repair = contents["repair"]
     written = (
-        f"<p>Repaired network in <code>{escape(str(repair['file']))}</code>: {escape(str(repair['verdict']))}. "
-        f"{escape(str(repair['reason']))}</p>"
+        f"<p>Repaired network in <code>{escape(str(repair['file']))}</code>: {escape(str(repair['verdict']))}; "
+        f"{escape(str(repair['reason']))}.</p>"
         if repair
         else ""
     )
@@ -134,9 +134,10 @@ def _alternatives(contents: Contents) -> str:
 def _agreement(contents: Contents) -> str:
     if not contents["layers"]:
         return ""
+    with_what = "Compared with what explains the oracle's answers. " if contents["oracle"] else ""
     return (
-        "<h2>Agreement by layer</h2><p>Every row on its own scale, its inputs in the order in which the layer reads "
-        f"them: a layer behind a wrong one is not blamed for it.</p>{agreement_bars(contents['layers'])}"
+        f"<h2>Agreement by layer</h2><p>{with_what}Every row on its own scale, its inputs in the order in which the "
+        f"layer reads them: a layer behind a wrong one is not blamed for it.</p>{agreement_bars(contents['layers'])}"
         f"<h2>Neuron by neuron</h2>{error_map_shown({'layers': contents['layers']})}"
     )
 

@@ -57,7 +57,10 @@ def _changed_rows(base: Network, mended: Network) -> dict[tuple[int, int], tuple
 
 
 def _whole_columns(base: Network, mended: Network) -> dict[tuple[int, int], fmpq]:
-    """{(layer, neuron): factor} of hidden neurons whose outgoing weights, two or more, are all this multiple now."""
+    """{(layer, neuron): factor} of hidden neurons whose outgoing weights are all this multiple now.
+
+    A single outgoing weight is a wrong weight like any other, unless it is 0 now: then the neuron has no effect.
+    """
     found = {}
     for k in range(1, len(base.layers)):
         for j in range(base.widths[k]):
@@ -65,7 +68,8 @@ def _whole_columns(base: Network, mended: Network) -> dict[tuple[int, int], fmpq
                 (a[j], b[j]) for a, b in zip(base.layers[k].weights, mended.layers[k].weights, strict=True) if a[j]
             ]
             factors = {b / a for a, b in pairs}
-            if len(pairs) > 1 and len(factors) == 1 and factors != {fmpq(1)}:
+            told = len(pairs) > 1 or factors == {fmpq(0)}
+            if told and len(factors) == 1 and factors != {fmpq(1)}:
                 found[k, j + 1] = factors.pop()
     return found
 
