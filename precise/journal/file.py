@@ -60,21 +60,28 @@ class Journal:
         if not path.is_file():
             raise InputError(f"{path}: expected a checkpoint that an earlier run wrote with --checkpoint")
         journal = cls(path)
-        with journal._connection() as connection:
+        try:
+            journal._continue(identity)
+        except InputError:
+            journal.close()  # what holds a damaged file open may keep it locked
+            raise
+        return journal
+
+    def _continue(self, identity: Mapping[str, str]) -> None:
+        with self._connection() as connection:
             objects = connection.execute("SELECT type, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
             if not objects:
                 _begin(connection, identity)  # the run ended before it had begun its checkpoint
             elif {kind for kind, _ in objects} - {"table", "index"}:
-                raise journal.unreadable()  # a view or a trigger could make any query endless
+                raise self.unreadable()  # a view or a trigger could make any query endless
             kept = dict(connection.execute("SELECT name, value FROM identity").fetchall())
         for name, value in {"schema": str(SCHEMA), **identity}.items():
             if kept.get(name) != value:
                 raise InputError(
-                    f"{path}: a checkpoint of another {name}: {kept.get(name)!s:.80}, expected {value:.80}"
+                    f"{self.path}: a checkpoint of another {name}: {kept.get(name)!s:.80}, expected {value:.80}"
                 )
         if objects and {sql for _, sql in objects} != set(_statements()):
-            raise journal.unreadable()
-        return journal
+            raise self.unreadable()
 
     def answer(self, key: bytes) -> bytes | None:
         """What was answered to a batch of points."""
@@ -133,10 +140,13 @@ class Journal:
         mode = "rwc" if new else "rw"
         address = f"{self.path.resolve().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # a killed process loses nothing, a power cut the last moments
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A killed process loses nothing, a power cut the last moments.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
 
