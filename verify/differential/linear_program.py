@@ -105,7 +105,7 @@ class Warm:
         # numbers of the solver's columns, where they weigh vertices
         found = [starts[k + 1] + np.arange(len(c.block)) for k, c in enumerate(columns)]
         self._column = np.concatenate(found).astype(np.int32)
-        self._solver.run()
+        self._solver.run_afresh()
         self._basis = self._solver.getBasis()
         self._z, self._g = np.concatenate([c.z for c in columns]), np.concatenate([c.g for c in columns])
 
@@ -121,7 +121,7 @@ class Warm:
         status = self._status()
         if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
             self._solver.clearSolver()
-            self._solver.run()
+            self._solver.run_afresh()
             status = self._solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             value = -float(self._solver.getInfo().objective_function_value)
@@ -137,7 +137,7 @@ class Warm:
         self._solver.clearSolver()
         if self._basis.valid:
             self._solver.setBasis(self._basis)
-        self._solver.run()
+        self._solver.run_afresh()
         return self._solver.getModelStatus()
 
 
@@ -264,6 +264,12 @@ class _Quiet(highspy.Highs):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super(highspy.Highs, self).__init__()
+        self.seconds = 0.0  # limit of one run
+
+    def run_afresh(self) -> None:
+        """Solve within the limit: the solver's own clock goes on from one run to the next, and its limit with it."""
+        self.setOptionValue("time_limit", self.getRunTime() + self.seconds)
+        self.run()
 
 
 def _highs(
@@ -271,7 +277,7 @@ def _highs(
 ) -> tuple[float, Any] | None:
     """(least cost, HiGHS's solution); None: there is none, or no time for it."""
     solver = _loaded(cost, rows, low, high, lower, upper, seconds)
-    solver.run()
+    solver.run_afresh()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
     return float(solver.getInfo().objective_function_value), solver.getSolution()
@@ -291,6 +297,6 @@ def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upp
     solver = _Quiet()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
-    solver.setOptionValue("time_limit", seconds)
+    solver.seconds = seconds
     solver.passModel(program)
     return solver
