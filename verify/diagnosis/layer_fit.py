@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 from flint import fmpq
@@ -24,9 +24,10 @@ from verify.diagnosis.agreement import assignment, bits_in_common, log2, logarit
 from verify.diagnosis.merging import Rows
 
 ONE, EXACT = fmpq(1), fmpq(0)
-NARROW = 6  # inputs up to which every exchange of two is tried
+NARROW = 6  # inputs up to which every exchange of two or three is tried
 MOST_ANCHORS = 4  # inputs whose scale is taken on trust, one after the other, when the rows' own scales fail
 IMPRECISE = 2  # so that one wrong entry is not taken for it
+FEW_VOTERS = 3  # rows: their weights alone do not tell whose they are
 MOST_READINGS = 8  # of one layer that fit equally well
 COARSEST = -3  # of log2 of the error that is allowed in a layer of limited precision
 OUTLIER = 4  # bits: an entry so much further off than the layer's median is wrong by itself
@@ -70,9 +71,19 @@ class LayerFit:
         before: what the rows of the layer before are; for the first layer the inputs themselves.
         fixed: are the inputs those of the network, whose order and scales are given?
         output: is it the output layer, whose neurons' order and scales are given?
+        thorough: are other orders of the inputs tried, however little fits? That pays where little was wrong so far.
     """
 
-    def __init__(self, original: Rows, recovered: Rows, before: Sides, fixed: bool, output: bool) -> None:
+    def __init__(
+        self,
+        original: Rows,
+        recovered: Rows,
+        before: Sides,
+        fixed: bool,
+        output: bool,
+        thorough: bool = False,
+    ) -> None:
+        self._thorough = thorough
         self._a, self._b, self._before = original, recovered, before
         self._fixed, self._output = fixed, output
         self._home = {side.partner: side for side in before if side is not None}
@@ -84,10 +95,10 @@ class LayerFit:
         Those of equal cost are equally good explanations.
         """
         found = self._read(self._before)
-        most = 2 * len(self._before)  # beyond it the layer is wrong altogether, not read in a wrong order
-        if 2 < self._best(found) <= most and not self._fixed and len(self._before) <= NARROW:
-            for pair in combinations(range(len(self._before)), 2):
-                found += self._read(self._exchanged(*pair))
+        best, most = self._best(found), 2 * len(self._before)  # beyond it nothing fits: any order may be the right one
+        if best > 2 and (best <= most or self._thorough) and not self._fixed and len(self._before) <= NARROW:
+            for order in self._orders(3 if best > most else 2):
+                found += self._read(order)
         unique = {(r.rows, r.columns, r.slack): r for r in found}
         ordered = sorted(unique.values(), key=lambda r: (r.cost, -r.natural))
         left_out = [*self._left_out, *(reading.cost for reading in ordered[MOST_READINGS:])]
@@ -233,9 +244,20 @@ class LayerFit:
             for i in originals:
                 if told and i not in self._home:
                     continue
-                if (m, i) in near or (own is not None and own.partner == i) or len(open_ones) <= NARROW:
+                own_place = own is not None and own.partner == i
+                if (m, i) in near or own_place or len(open_ones) <= NARROW or self._at_home(m, i, voters):
                     options[m, i] = self._option(m, i, voters, slack)
         return options
+
+    def _at_home(self, m: int, i: int, voters: list[tuple[int, Side]]) -> bool:
+        """Are the weights on an input another one's, on the scale of its row? Few weights show no pattern otherwise."""
+        home = self._home.get(i)
+        if len(voters) > FEW_VOTERS or home is None or home.slack is None:
+            return False
+        return all(
+            _near_to(self._b[j][m + 1] * abs(home.scale), side.scale * self._a[side.partner][i + 1], home.slack)
+            for j, side in voters
+        )
 
     def _option(self, m: int, i: int, voters: list[tuple[int, Side]], slack: fmpq) -> list[tuple[int, Side | None]]:
         home = self._home.get(i)
@@ -289,11 +311,15 @@ class LayerFit:
             for j, side in voters
         )
 
-    def _exchanged(self, first: int, second: int) -> Sides:
-        """The inputs with the places of two of them exchanged."""
-        changed = list(self._before)
-        changed[first], changed[second] = changed[second], changed[first]
-        return tuple(changed)
+    def _orders(self, longest: int) -> Iterator[Sides]:
+        """The inputs with some of them moved round: two, and more up to `longest`."""
+        for size in range(2, longest + 1):
+            for first, *others in combinations(range(len(self._before)), size):
+                for order in permutations(others):
+                    changed, cycle = list(self._before), (first, *order)
+                    for place, other in zip(cycle, (*order, first), strict=True):
+                        changed[place] = self._before[other]
+                    yield tuple(changed)
 
     # --- the whole ---
 

@@ -69,7 +69,8 @@ def peel(original: Network, recovered: Network) -> list[Peeling]:
         for peeling in followed:
             before = inputs_as_they_are(original.input_width) if first else peeling.readings[-1].rows
             if before not in fits:
-                fits[before] = LayerFit(rows, others, before, first, last).readings()
+                thorough = peeling.cost < sum(len(reading.rows) for reading in peeling.readings)
+                fits[before] = LayerFit(rows, others, before, first, last, thorough).readings()
             readings, cost = fits[before]
             grown += [Peeling((*peeling.readings, reading)) for reading in readings]
             left_out += [] if cost is None else [peeling.cost + cost]

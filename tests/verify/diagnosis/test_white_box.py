@@ -134,7 +134,7 @@ def test_witnesses_show_the_fault_by_an_independent_evaluation():
 
 
 def test_nothing_is_proved_of_unrelated_networks():
-    for shape in ("5-4-1", "8-6x3-2", "2-2-2-1"):
+    for shape in ("5-4-1", "8-7x2-2", "2-2-2-1"):
         found = diagnose(random_network(shape, 1), random_network(shape, 2), seconds=0)
         assert found.faults
         assert {fault.certainty for fault in found.faults} == {Certainty.LIKELY}
@@ -163,6 +163,20 @@ def test_the_witness_of_a_network_that_reads_pictures_is_a_picture():
         assert all(0 <= value <= 1 for value in point)
         assert list(fault.witness.first) == evaluate(network, point)
         assert list(fault.witness.second) == evaluate(copy, point) != list(fault.witness.first)
+
+
+def test_three_exchanged_rows_below_a_layer_that_lost_precision():
+    network = random_network("8-5x2-2", seed=6)
+    moved = planted.swap_outgoing(planted.swap_outgoing(network, 1, 1, 3), 1, 1, 5)
+    _, places = named(network, planted.round_layer(moved, 2, 9))
+    assert places == [(Kind.PERMUTATION, 1, (1, 3, 5)), (Kind.PRECISION, 2, ())]
+
+
+def test_exchanged_rows_that_lost_precision_below_a_single_output():
+    network = random_network("20-12x2-1", seed=6)
+    copy = planted.swap_outgoing(planted.round_layer(scrambled(network, np.random.default_rng(0))[0], 2, 9), 2, 4, 11)
+    _, places = named(network, copy)
+    assert places == [(Kind.PRECISION, 2, ()), (Kind.PERMUTATION, 2, (4, 11))]
 
 
 def test_no_fault_is_planted_that_two_explanations_fit_alike():

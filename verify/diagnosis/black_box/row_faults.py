@@ -109,6 +109,9 @@ def _row_fault(
     base: Network, mended: Network, k: int, i: int, entries: tuple[Entry, ...], witness: Witness | None
 ) -> Fault:
     old, new = _row(base, k, i), _row(mended, k, i)
+    if k < len(base.layers) and new[0] <= 0 and not any(new[1:]):
+        text = f"Without neuron {i} of layer {k}, whose row fits as that of one that is off, all answers are explained."
+        return Fault(Kind.SPURIOUS, k, (i,), text, Certainty.LIKELY, witness=witness)
     factors = {b / a for a, b in zip(old, new, strict=True) if a}
     if k < len(base.layers) and len(factors) == 1 and len(entries) > 1 and min(factors) > 0:
         factor = 1 / factors.pop()
