@@ -48,7 +48,7 @@ def sign_curves(true: Network, oracle: Oracle, seed: int) -> list[dict[str, Any]
 
 
 def _layer(true: Network, view: View, columns: Sequence[int], number: int, random: Random) -> dict[str, Any]:
-    layers = [_rows(true, n, columns) for n in range(number + 1)]
+    layers = [known_rows(true, n, columns) for n in range(number + 1)]
     signs = [random.choice((1, -1)) for _ in layers[-1]]
     layers[-1] = [row if s > 0 else row.negated() for row, s in zip(layers[-1], signs, strict=True)]
     question = SignQuestion(view, KnownLayers(layers), [], random, number == len(true.layers) - 2)
@@ -67,7 +67,14 @@ def _layer(true: Network, view: View, columns: Sequence[int], number: int, rando
     }
 
 
-def _rows(network: Network, number: int, columns: Sequence[int]) -> list[KnownRow]:
+def known_rows(network: Network, number: int, columns: Sequence[int]) -> list[KnownRow]:
+    """A layer's true rows as exact balls, without signs; the first layer's on some inputs only.
+
+    Args:
+        network: the true network.
+        number: of the layer, from 0.
+        columns: the first layer's inputs that are kept.
+    """
     layer = network.layers[number]
     chosen = columns if number == 0 else range(layer.inputs)
     return [

@@ -9,20 +9,20 @@ truth is exact: the true rows are at hand here, and a vote is right if it names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from flint import arb
 
 from precise.network import Network
 from precise.oracle import ExactOracle
 from precise.rounding.balls import working_precision
-from precise.rounding.known import KnownLayers, KnownRow
+from precise.rounding.known import KnownLayers
 from precise.rounding.view import View
 from precise.signs.question import SignQuestion
 from precise.signs.wiggle import MOST_POINTS, Ballot, ballots
+from precise.study.sign_curves import known_rows
 
 SPARE_INPUTS = 2  # of the slice, beyond the first layer's width
 PLACES = 5  # random points at which the distance is measured; the median counts
@@ -95,17 +95,8 @@ def _question(network: Network, layer: int, seed: int) -> SignQuestion:
     columns = sorted(random.sample(range(network.input_width), width))
     combination = [1] if network.output_width == 1 else [random.randint(1, 7) for _ in range(network.output_width)]
     view = View(ExactOracle(network), columns, combination)
-    known = KnownLayers([_rows(network, number, columns) for number in range(layer)])
+    known = KnownLayers([known_rows(network, number, columns) for number in range(layer)])
     return SignQuestion(view, known, (), random, layer == len(network.layers) - 1)
-
-
-def _rows(network: Network, number: int, columns: Sequence[int]) -> list[KnownRow]:
-    layer = network.layers[number]
-    chosen = columns if number == 0 else range(layer.inputs)
-    return [
-        KnownRow(tuple(arb(row[c]) for c in chosen), arb(bias), 0)
-        for row, bias in zip(layer.weights, layer.biases, strict=True)
-    ]
 
 
 def _distances(question: SignQuestion) -> list[float]:
