@@ -17,23 +17,20 @@ import numpy as np
 from flint import fmpq
 
 from precise.arithmetic import primitive
-from precise.equations.partial_rows import Equations, PartialRow, PartialRows
+from precise.equations.partial_rows import Equations, PartialRows
 from precise.errors import OracleError
+from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.surprise import Surprises
 from precise.regions.aim import random_line
 from precise.regions.critical_points import CriticalPoint, Line, critical_points
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import Calibration, Point, Probe
-from precise.regions.walk import Walker
-from precise.signatures.completion import completable, completed
-from precise.signatures.confirm import confirm
-from precise.signatures.rows import RowSearch, Trail
+from precise.regions.probe import Point, Probe
+from precise.signatures.completion import completable
 from precise.signs.below import LayerBelow
 
 AHEAD = 4  # candidates under way, at least: fewer keep workers waiting, more are followed to neurons found meanwhile
 SHARE = 8  # and as many as this part of the neurons that are missing
 MOST_OF_LINES = 32  # candidates that are taken from one search of lines
-CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
@@ -43,8 +40,6 @@ SPARSE_WHEN_DRY = 0.5  # of the lines
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 256  # looked at before another line is tried
 
-PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
-
 
 @dataclass(frozen=True)
 class Patience:
@@ -53,56 +48,6 @@ class Patience:
     candidates: int = 400  # followed in a row without a new one
     lines: int = 60  # searched in a row without any candidate
     later: int | None = None  # candidates once a first neuron was found, where these are others
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """A row put together from several walks, or one that is looked at again."""
-
-    row: Row
-    witness: Point
-    checks: int = CONFIRMATIONS
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """A partial row of which only a few combinations are open."""
-
-    partial: PartialRow
-    close: bool = False  # take the row without coefficients of neurons that it cannot be shown to meet
-
-
-Candidate = CriticalPoint | Assembled | Unfinished
-
-
-@dataclass(frozen=True)
-class Task:
-    """One candidate to follow, or one row to confirm or to finish, with all that a worker needs."""
-
-    version: int  # of the known part
-    known: tuple[tuple[Row, ...], ...]
-    separate: bool  # are there unknowns for both sides of every neuron below?
-    last: bool  # is the wanted layer the last hidden one?
-    whole: bool  # is every neuron of the layers below known?
-    candidate: Candidate
-    seed: int
-    calibration: Calibration
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What following one candidate gave."""
-
-    row: Row | None
-    confirmed: bool
-    end: str  # why there is no confirmed row
-    redundant: int  # equations that held beyond full rank
-    queries: int
-    calibration: Calibration
-    witness: Point | None = None  # a point on the row's surface
-    partial: PartialRow | None = None
-    acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
-    lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
 
 
 @dataclass
@@ -430,64 +375,3 @@ class LayerSearch:
             for vector in whole:
                 self._partial.drop(vector)
         self._changed()
-
-
-class Follower:
-    """Follows candidates with one oracle; a worker keeps one and rebuilds its known part when that changed."""
-
-    def __init__(self, probe: Probe) -> None:
-        self._probe = probe
-        self._version: tuple[int, int] = (-1, -1)
-        self._walker: Walker | None = None
-
-    def __call__(self, task: Task) -> Outcome:
-        """Follow one candidate to a confirmed row or to the reason why there is none."""
-        asked = self._probe.queries
-        self._probe.adopt(task.calibration)
-        random = Random(task.seed)
-        walker = self._prepared(task, random)
-        trail = self._trail(walker, task, random)
-        checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
-        confirmed = self._confirmed(walker, trail, checks, task.whole, random)
-        return Outcome(
-            trail.row,
-            confirmed,
-            PREDICTION_FAILED if trail.row and not confirmed else trail.end,
-            trail.system.redundant if trail.system else 0,
-            self._probe.queries - asked,
-            self._probe.calibration,
-            trail.witness,
-            trail.partial,
-            trail.acting,
-            trail.lacking,
-        )
-
-    @staticmethod
-    def _trail(walker: Walker, task: Task, random: Random) -> Trail:
-        if isinstance(task.candidate, Assembled):
-            return Trail(row=task.candidate.row, witness=task.candidate.witness)
-        if isinstance(task.candidate, Unfinished):
-            return completed(walker, task.candidate.partial, task.separate, task.candidate.close, random)
-        surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
-        if surface is None:
-            return Trail(end="the critical point was not confirmed")
-        return RowSearch(walker, task.separate, random).follow(surface)
-
-    def _prepared(self, task: Task, random: Random) -> Walker:
-        version = (len(task.known), task.version)
-        if self._walker is None or self._version != version:
-            known = Known(self._probe.width, [list(rows) for rows in task.known])
-            self._walker = Walker(self._probe, known)
-            if task.last:
-                self._walker.watched -= 1  # neurons of one layer do not bend each other, and no deeper surface exists
-            self._version = version
-        self._walker.draw_tests(random)
-        return self._walker
-
-    @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, checks: int, whole: bool, random: Random) -> bool:
-        if trail.row is None or trail.witness is None:
-            return False
-        generator = np.random.default_rng(random.getrandbits(64))
-        seen = confirm(walker, trail.row, trail.witness, checks, whole, generator)
-        return seen.present > len(seen.absent) and not seen.deeper

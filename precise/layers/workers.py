@@ -14,7 +14,8 @@ from precise.executors import Done, Workers, working
 from precise.journal.codec import Codec
 from precise.journal.file import Journal
 from precise.journal.oracle import KEY_BYTES, JournaledOracle
-from precise.layers.hidden_layer import Assembled, Follow, Follower, Outcome, Task, Unfinished
+from precise.layers.candidate import Assembled, Follower, Outcome, Task, Unfinished
+from precise.layers.hidden_layer import Follow
 from precise.oracle import Oracle
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Row

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -24,33 +25,40 @@ class FloatLayers:
             scaled = [_scaled(row, exponents) for row in rows]
             width = len(exponents)
             table = np.array([entry for entry, _ in scaled]).reshape(len(rows), 2 * width + 1)
-            self._layers.append((table[:, :width], table[:, width:-1], table[:, -1]))
-            self._linear.append(np.array([row.linear for row in rows], dtype=bool))
+            plus, minus = np.ascontiguousarray(table[:, :width].T), np.ascontiguousarray(table[:, width:-1].T)
+            self._layers.append((plus, minus, table[:, -1]))
+            self._linear.append(np.flatnonzero([row.linear for row in rows]))
             exponents = [exponent for _, exponent in scaled]
 
     def preactivations(self, points: Vector) -> list[Vector]:
         """Of every layer, shape (points, neurons) each; points in input units, shape (points, inputs)."""
-        found = []
-        positive, negative = points, np.zeros_like(points)
-        for (plus, minus, bias), linear in zip(self._layers, self._linear, strict=True):
-            values = positive @ plus.T + negative @ minus.T + bias
-            found.append(values)
-            positive, negative = _sides(values, linear)
-        return found
+        return [values for values, _, _ in self._upwards(points)]
+
+    def below_last(self, points: Vector) -> Vector:
+        """Of every layer but the last, side by side, shape (points, neurons of all of them)."""
+        found = [values for values, _, _ in islice(self._upwards(points), len(self._layers) - 1)]
+        return np.concatenate(found, axis=1)
 
     def last(self, points: Vector) -> tuple[Vector, Vector]:
         """The last layer's preactivations, and the sums of their terms' sizes, shape (points, neurons) each."""
-        positive, negative = points, np.zeros_like(points)
-        for (plus, minus, bias), linear in zip(self._layers[:-1], self._linear, strict=False):
-            positive, negative = _sides(positive @ plus.T + negative @ minus.T + bias, linear)
+        *_, (values, positive, negative) = self._upwards(points)
         plus, minus, bias = self._layers[-1]
-        sizes = np.abs(positive) @ np.abs(plus).T + np.abs(negative) @ np.abs(minus).T + np.abs(bias)
-        return positive @ plus.T + negative @ minus.T + bias, sizes
+        sizes = np.abs(positive) @ np.abs(plus) + np.abs(bias)
+        return values, sizes if negative is None else sizes + np.abs(negative) @ np.abs(minus)
 
-
-def _sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:
-    """What a layer hands on: relu of the preactivations and of their negatives; linear rows as they are."""
-    return np.where(linear, values, np.maximum(values, 0.0)), np.where(linear, 0.0, np.maximum(-values, 0.0))
+    def _upwards(self, points: Vector) -> Iterator[tuple[Vector, Vector, Vector | None]]:
+        """(preactivations, what comes in, what of it is below 0 turned round) of each layer; inputs are not turned."""
+        positive: Vector = points
+        negative: Vector | None = None
+        for (plus, minus, bias), linear in zip(self._layers, self._linear, strict=True):
+            values = positive @ plus
+            if negative is not None:
+                values += negative @ minus
+            values += bias
+            yield values, positive, negative
+            positive = np.maximum(values, 0.0)
+            positive[:, linear] = values[:, linear]
+            negative = positive - values
 
 
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:

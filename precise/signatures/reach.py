@@ -30,8 +30,9 @@ SAMPLES = 4000  # random points at which the known part is evaluated
 BESIDE_WITNESS = 2000  # more of them around the place where the surface was seen
 PAIRS = 400  # segments from places where the row is known to others
 NEIGHBOURS = 8  # of which the nearest is taken
-HALVINGS = 50  # of a segment: to float64 accuracy
 WINDOW = 2.0**-18  # of a segment, around a place that is known to about NEGLIGIBLE
+HALVINGS = 24  # of a segment: well within the window
+MORE_HALVINGS = 36  # of the window, 2^-17 of a segment: to float64 accuracy, 2^-53
 SECTIONS = 16  # a path between two places is cut into so many parts at once
 SECTION_STEPS = 9  # 16^9 = 2^36
 NEGLIGIBLE = (
@@ -125,6 +126,7 @@ class Reach:
         layers = walker.known.layers[:-1]
         self._known = Known(walker.known.inputs, [*layers, [wanted.row, *wanted.open]])
         self._floats = FloatLayers(self._known)
+        self._linear = np.array([row.linear for rows in layers for row in rows], dtype=bool)
         self._below = len(layers) - 1
 
     def border(self) -> Border:
@@ -183,16 +185,16 @@ class Reach:
         What is open grows from 0 behind the border, so that it is noticed a little late: the neuron that makes the
         border is the one that changes its state around there, and then its own change is what is looked for.
         """
-        low, high = self._halved(inside, outside, self._valid)
+        low, high = self._halved(inside, outside, self._valid, HALVINGS)
         window = (outside - inside) * WINDOW
         low, high = low - window, high + window
         makers = self._makers(low, high)
-        low, high = self._halved(low, high, lambda points: ~self._changed(low, points, makers))
+        low, high = self._halved(low, high, self._unchanged(low, makers), MORE_HALVINGS)
         return low, high, makers
 
     @staticmethod
-    def _halved(low: Vector, high: Vector, still: Callable[[Vector], Truths]) -> tuple[Vector, Vector]:
-        for _ in range(HALVINGS):
+    def _halved(low: Vector, high: Vector, still: Callable[[Vector], Truths], steps: int) -> tuple[Vector, Vector]:
+        for _ in range(steps):
             middle = (low + high) / 2
             stays = still(middle)[:, None]
             low, high = np.where(stays, middle, low), np.where(stays, high, middle)
@@ -200,8 +202,8 @@ class Reach:
 
     def _states(self, points: Vector) -> Truths:
         """Which neurons below are on, all layers side by side; a linear row counts as on. Shape (points, neurons)."""
-        layers = zip(self._floats.preactivations(points)[:-1], self._known.layers[:-1], strict=True)
-        return np.concatenate([(z > 0) | [row.linear for row in rows] for z, rows in layers], axis=1)
+        states: Truths = (self._floats.below_last(points) > 0) | self._linear
+        return states
 
     def _makers(self, low: Vector, high: Vector) -> list[Where | None]:
         """The neuron that changes its state between two points, if it is one alone."""
@@ -210,13 +212,18 @@ class Reach:
         alone, first = flips.sum(axis=1) == 1, flips.argmax(axis=1)
         return [names[n] if one else None for n, one in zip(first, alone, strict=True)]
 
-    def _changed(self, before: Vector, points: Vector, makers: Sequence[Where | None]) -> Truths:
-        """Is the maker of each segment in another state than before? (True where none is known.)"""
+    def _unchanged(self, before: Vector, makers: Sequence[Where | None]) -> Callable[[Vector], Truths]:
+        """Is the maker of each segment still in its state before? (False where none is known.)"""
         starts = np.cumsum([0, *(len(rows) for rows in self._known.layers[:-1])])
         columns = np.array([starts[m[0]] + m[1] if m else -1 for m in makers])
-        rows = np.arange(len(points))
-        changed: Truths = self._states(before)[rows, columns] != self._states(points)[rows, columns]
-        return changed | (columns < 0)
+        rows, named = np.arange(len(makers)), columns >= 0
+        first = self._floats.below_last(before)[rows, columns] > 0
+
+        def unchanged(points: Vector) -> Truths:
+            same: Truths = (self._floats.below_last(points)[rows, columns] > 0) == first
+            return same & named
+
+        return unchanged
 
     def _opposite(self, makers: Sequence[Where | None], values: Vector, inside: Vector) -> list[int] | None:
         """Two segments, not far apart, that leave through one neuron's hyperplane, where the row has opposite sides."""
