@@ -26,15 +26,16 @@ from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Point
 from precise.regions.walk import CLEAR, Crossed, Surface, Walker
 
-SAMPLES = 4000  # random points at which the known part is evaluated
-BESIDE_WITNESS = 2000  # more of them around the place where the surface was seen
+SAMPLES = (640, 1280, 2560)  # random points at which the known part is evaluated, until enough is seen; half as many
+# again are around the place where the surface was seen
+ENOUGH = 64  # points in and out of the places where the row is known
 PAIRS = 400  # segments from places where the row is known to others
 NEIGHBOURS = 8  # of which the nearest is taken
 WINDOW = 2.0**-18  # of a segment, around a place that is known to about NEGLIGIBLE
 HALVINGS = 24  # of a segment: well within the window
 MORE_HALVINGS = 36  # of the window, 2^-17 of a segment: to float64 accuracy, 2^-53
-SECTIONS = 16  # a path between two places is cut into so many parts at once
-SECTION_STEPS = 9  # 16^9 = 2^36
+SECTIONS = 128  # a path between two places is cut into so many parts at once
+SECTION_STEPS = 5  # 128^5 = 2^35
 NEGLIGIBLE = (
     2.0**-30
 )  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
@@ -165,17 +166,21 @@ class Reach:
 
     def _segments(self) -> tuple[Vector, Vector] | None:
         """Pairs of points where the row is known and where it is not, shape (pairs, inputs) each."""
-        points = np.concatenate([random_points(self._known, self._generator, SAMPLES), self._around()])
-        valid = self._valid(points)
-        inside, outside = points[valid], points[~valid]
+        inside, outside = np.empty((2, 0, self._known.inputs))
+        for count in SAMPLES:
+            points = np.concatenate([random_points(self._known, self._generator, count), self._around(count // 2)])
+            valid = self._valid(points)
+            inside, outside = np.concatenate([inside, points[valid]]), np.concatenate([outside, points[~valid]])
+            if min(len(inside), len(outside)) >= ENOUGH:
+                break
         if not len(inside) or not len(outside):
             return None
         return self._generator.choice(inside, PAIRS), self._generator.choice(outside, PAIRS)
 
-    def _around(self) -> Vector:
+    def _around(self, count: int) -> Vector:
         """Points at all distances from the place where the surface was seen."""
-        scales = 2.0 ** self._generator.uniform(-10, 6, size=(BESIDE_WITNESS, 1))
-        steps = scales * self._generator.standard_normal((BESIDE_WITNESS, self._known.inputs))
+        scales = 2.0 ** self._generator.uniform(-10, 6, size=(count, 1))
+        steps = scales * self._generator.standard_normal((count, self._known.inputs))
         points: Vector = to_floats([self._witness])[0] + steps
         return points
 
