@@ -23,6 +23,7 @@ from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcom
 from precise.layers.surprise import Surprises
 from precise.regions.aim import random_line
 from precise.regions.critical_points import CriticalPoint, Line, critical_points
+from precise.regions.extremes import Extremes
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 from precise.signatures.completion import completable
@@ -103,6 +104,7 @@ class LayerSearch:
         self._whole = not missing and not lacking
         self._empty = 0  # lines in a row without a candidate
         self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
+        self._climbed: tuple[bool, Extremes] | None = None  # once the signs of the layer below are known, or before
         self._probe = probe
         self._known = known
         self._width = sys.maxsize if width is None else width
@@ -237,12 +239,30 @@ class LayerSearch:
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
-        # Where few neurons below are on, walks have the most left to see: such lines are for what others do not meet.
-        sparse = SPARSE_WHEN_DRY if self._empty or self._since >= DRY else 0.0
-        lines = self._surprising_lines() or [random_line(self._known, self._generator, sparse)]
+        lines = self._surprising_lines() or [self._line()]
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
         return self._met_by(lines)
+
+    def _line(self) -> tuple[Line, int, int]:
+        """A random line; when these have become dry, often one to where few neurons below are on.
+
+        There walks have the most left to see, so that such lines are for what others do not meet.
+        """
+        dry = bool(self._empty) or self._since >= DRY
+        if dry and len(self._known.layers) > 2:
+            if self._generator.random() < SPARSE_WHEN_DRY:
+                return self._extremes().line()
+            return random_line(self._known, self._generator, 0.0)
+        return random_line(self._known, self._generator, SPARSE_WHEN_DRY if dry else 0.0)
+
+    def _extremes(self) -> Extremes:
+        """Those of the layers below; set up anew when the signs of the last of them are known."""
+        signs = self.below.signs is not None
+        if self._climbed is None or self._climbed[0] != signs:
+            below = Known(self._known.inputs, self._known.layers[:-1])
+            self._climbed = (signs, Extremes(below, not signs, self._generator))
+        return self._climbed[1]
 
     def _met_by(self, lines: Sequence[tuple[Line, int, int]]) -> list[CriticalPoint]:
         """Critical points on lines that no known neuron explains, in random order; a few rounds' worth at most."""
@@ -268,6 +288,7 @@ class LayerSearch:
                     [record.witness for record in self.result.records],
                     self._random,
                     self._generator,
+                    self._extremes() if len(self._known.layers) > 2 else None,
                 ),
             )
         return self._surprises[1].lines(SURPRISE_POINTS)

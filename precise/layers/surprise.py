@@ -20,12 +20,14 @@ from precise.layers.output_layer import SLOPES, both_sides, equations
 from precise.regions.aim import line_between, random_points, to_point
 from precise.regions.corners import directions
 from precise.regions.critical_points import Line
+from precise.regions.extremes import Extremes
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, passed_on
 from precise.regions.probe import FRACTION_BITS, Point, Probe
 
 FITTED = 64  # random points, beside those at the neurons, whose local maps are fitted
 BATCH = 128  # points asked at once
+CLIMBED = 32  # of them, where something is known to climb
 LINES = 6  # that are searched before the fit is renewed
 SHORT_BITS = 12  # binary places of the points that are looked at: short ones are cheap to evaluate
 
@@ -40,7 +42,9 @@ class Surprises:
         witnesses: Sequence[Point],
         random: Random,
         generator: np.random.Generator,
+        extremes: Extremes | None = None,
     ) -> None:
+        self._extremes = extremes
         self._probe = probe
         self._random = random
         self._generator = generator
@@ -82,7 +86,7 @@ class Surprises:
             return []
         lines: list[tuple[Line, int, int]] = []
         for _ in range(0, most, BATCH):
-            points = [_short(p) for p in random_points(self._known, self._generator, BATCH)]
+            points = [_short(p) for p in self._drawn()]
             found = [piece.value for piece in self._probe.pieces(points, [])]
             fits = [value == fitted for value, fitted in zip(found, self._values(points), strict=True)]
             fitting = [p for p, fit in zip(points, fits, strict=True) if fit] or self._fitting
@@ -91,6 +95,12 @@ class Surprises:
             if len(lines) >= LINES:
                 break
         return lines[:LINES]
+
+    def _drawn(self) -> Vector:
+        points = random_points(self._known, self._generator, BATCH)
+        if self._extremes is not None:
+            points[:CLIMBED] = self._extremes.points(CLIMBED)
+        return points
 
     def _values(self, points: Sequence[Point]) -> list[fmpq]:
         """The fitted value at every point."""

@@ -12,8 +12,13 @@ from precise.layers.hidden_layer import Patience
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
-from precise.regions.aim import MOST_ON, _sparse
+from precise.regions.aim import MOST_ON, _sparse, random_points
+from precise.regions.extremes import Extremes
+from precise.regions.float_layers import FloatLayers
+from precise.regions.hyperplane import Vector
+from precise.regions.local_map import Known
 from precise.symmetry.canonical_form import canonical_form
+from tests.precise.extraction.test_rows import rows_of
 
 
 def with_rare_neuron(width: int, seed: int) -> Network:
@@ -43,6 +48,24 @@ def test_sparse_preactivations_have_few_positive_entries() -> None:
     on = (values > 0).sum(axis=1)
     assert set(on) == set(range(MOST_ON + 1))
     assert values.max() > 1000 > 0 > values.min()
+
+
+@pytest.mark.parametrize(("both_sides", "times"), [(False, 5), (True, 2)], ids=["signs known", "signs unknown"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_climbing_reaches_rare_neurons_behind_two_layers(seed: int, both_sides: bool, times: int) -> None:
+    network = random_network("8-12x2-12-1", seed)
+    known = Known(8, [rows_of(network, number) for number in range(2)])
+    generator, floats = np.random.default_rng(seed), FloatLayers(known)
+    sizes = np.median(np.abs(floats.preactivations(random_points(known, generator, 512))[1]), axis=0)
+    weights = -np.abs(np.random.default_rng(0).standard_normal((12, 60)))
+    weights[np.arange(60) % 12, np.arange(60)] = 0.1  # on where one neuron of layer 2 far outweighs the others
+
+    def met(points: Vector) -> float:
+        on = np.maximum(floats.preactivations(points)[1] / sizes, 0.0) @ weights > 0.05
+        return float((on[::2] != on[1::2]).mean())
+
+    climbed = met(Extremes(known, both_sides, generator).points(256))
+    assert climbed > times * met(random_points(known, generator, 256)) > 0
 
 
 def test_what_acts_far_out_only_is_left_out_over_a_smaller_box() -> None:

@@ -1,0 +1,94 @@
+"""Points that drive the layer below far in one direction: where neurons that are rarely on are on.
+
+A row whose weights are mostly negative is positive only where few of the neurons below are on, and these far. Behind
+several layers random points do not come there. Climbing in float64 does, without queries: towards a random combination
+of the features in which few have a positive weight. In the first layer's own coordinates `aim` draws such points at
+once. What this finds is only a suggestion of where to look.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from precise.regions.aim import line_between, random_points, to_point
+from precise.regions.critical_points import Line
+from precise.regions.float_layers import FloatLayers
+from precise.regions.hyperplane import Vector
+from precise.regions.local_map import Known
+
+POOL = 512  # random points to begin from
+ROUNDS = 6  # of climbing
+STEPS = 128  # tried in a round
+SHORTEST, LONGEST = -6.0, 0.5  # binary logarithms of a step's length over the point's
+MOST_ON = 3  # features with a positive weight
+STRONGEST = 4.0  # of these weights, where the others are normal
+
+
+class Extremes:
+    """Draws such points, for one state of the layers below the wanted one."""
+
+    def __init__(self, below: Known, both_sides: bool, generator: np.random.Generator) -> None:
+        """below: all layers below; both_sides: are the signs of its last layer unknown, so that either side may act?"""
+        self._below = below
+        self._both = both_sides
+        self._linear = np.flatnonzero([row.linear for row in below.layers[-1]])
+        self._floats = FloatLayers(below)
+        self._generator = generator
+        sizes = np.median(np.abs(self._values(self._pool())), axis=0)
+        self._sizes = np.where(sizes > 0, sizes, 1.0)
+
+    def line(self) -> tuple[Line, int, int]:
+        """The line through two of them, with its first and last parameter: from one to the other."""
+        start, end = self.points(2)
+        return line_between(to_point(start), to_point(end))
+
+    def points(self, count: int) -> Vector:
+        """Shape (count, inputs), each climbed to for a goal of its own."""
+        pool, goals = self._pool(), self._goals(count)
+        scores = _scores(self._features(pool)[None], goals)  # (count, pool)
+        points: Vector = pool[scores.argmax(axis=1)]
+        for _ in range(ROUNDS):
+            tried = np.concatenate([points[:, None], points[:, None] + self._steps(points, pool)], axis=1)
+            features = self._features(tried.reshape(-1, tried.shape[2])).reshape(*tried.shape[:2], -1)
+            points = tried[np.arange(count), _scores(features, goals).argmax(axis=1)]
+        return points
+
+    def _pool(self) -> Vector:
+        return random_points(self._below, self._generator, POOL)
+
+    def _goals(self, count: int) -> Vector:
+        """A weight for every feature, few of them positive, shape (count, features)."""
+        features = len(self._sizes) * (2 if self._both else 1)
+        weights = np.abs(self._generator.standard_normal((count, features)))
+        order = np.argsort(self._generator.random((count, features)), axis=1)
+        on = order < self._generator.integers(1, MOST_ON + 1, size=(count, 1))
+        goals: Vector = np.where(on, self._generator.uniform(1.0, STRONGEST, size=(count, 1)) * weights, -weights)
+        return goals
+
+    def _steps(self, points: Vector, pool: Vector) -> Vector:
+        """Along differences of random points, of all lengths, shape (points, STEPS, inputs)."""
+        draw = (len(points), STEPS)
+        ends = self._generator.integers(len(pool), size=(2, *draw))
+        directions = pool[ends[0]] - pool[ends[1]]
+        lengths = np.linalg.norm(directions, axis=2, keepdims=True)
+        factors = 2.0 ** self._generator.uniform(SHORTEST, LONGEST, size=draw)
+        sizes = (np.linalg.norm(points, axis=1)[:, None] * factors)[:, :, None]
+        steps: Vector = directions * (sizes / np.where(lengths > 0, lengths, 1.0))
+        return steps
+
+    def _values(self, points: Vector) -> Vector:
+        return self._floats.preactivations(points)[-1]
+
+    def _features(self, points: Vector) -> Vector:
+        """What the layer below hands on, each neuron over its usual size, shape (points, features)."""
+        values = self._values(points) / self._sizes
+        positive = np.maximum(values, 0.0)
+        positive[:, self._linear] = values[:, self._linear]
+        return np.concatenate([positive, positive - values], axis=1) if self._both else positive
+
+
+def _scores(features: Vector, goals: Vector) -> Vector:
+    """How far features, (1 or goals, points, features), point towards goals, (goals, features): (goals, points)."""
+    lengths = np.linalg.norm(features, axis=2) + 1.0  # a usual size: features near 0 count as 0
+    scores: Vector = np.matmul(features, goals[:, :, None])[:, :, 0] / lengths
+    return scores
