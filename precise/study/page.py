@@ -10,30 +10,14 @@ from typing import Any
 from precise.study.fit import Line
 from precise.study.summary import Study
 from precise.study.tables import Table
+from precise.web_page import web_page, wide
 
-# name -> (in light, in dark)
-COLOURS = {
-    "text": ("#1a1c1e", "#e6e7e9"),
-    "muted": ("#54585e", "#a9aeb5"),
-    "ground": ("#ffffff", "#16181b"),
-    "card": ("#f4f5f7", "#202327"),
-    "line": ("#c9ccd1", "#43474d"),
-    "good": ("#0b6b45", "#5fd3a0"),
-    "bad": ("#a31d16", "#ff9c94"),
-}
 STYLE = """
-* { box-sizing: border-box }
-body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif }
-main { max-width: 68rem; margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.6rem; line-height: 1.2 }
-h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem }
-code { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
+main { max-width: 68rem }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .7rem;
   white-space: pre-wrap }
-.muted, figcaption { color: var(--muted) }
-.wide { overflow-x: auto; margin: .6rem 0 }
-.wide:focus-visible, summary:focus-visible { outline: 2px solid var(--good); outline-offset: 2px }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
+.wide { margin: .6rem 0 }
+table { font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 thead th { background: var(--card); white-space: normal; vertical-align: bottom; min-width: 4rem }
@@ -53,8 +37,6 @@ def page(study: Study, tables: Sequence[Table], pictures: Sequence[tuple[str, st
     Args:
         pictures: (caption, alternative text, SVG) of every plot.
     """
-    title = "What precision gives away"
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
     body = [
         _lead(study),
         _table(tables[0]),
@@ -63,17 +45,7 @@ def page(study: Study, tables: Sequence[Table], pictures: Sequence[tuple[str, st
         *map(_table, tables[1:]),
         _again(study),
     ]
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
-        f'content="light dark"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<style>{_style()}</style></head><body><main><h1>{title}</h1>{''.join(body)}</main></body></html>\n"
-    )
-
-
-def _style() -> str:
-    light, dark = (";".join(f"--{name}:{pair[n]}" for name, pair in COLOURS.items()) for n in (0, 1))
-    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}{STYLE}"
+    return web_page("What precision gives away", "".join(body), STYLE)
 
 
 def _lead(study: Study) -> str:
@@ -114,7 +86,7 @@ def _figures(pictures: Sequence[tuple[str, str, str]]) -> list[str]:
         return ["<h2>Plots</h2><p>Not drawn: matplotlib was missing (pip install 'precise-verify[plots]').</p>"]
     found = ["<h2>Plots</h2>"]
     for number, (caption, _, drawn) in enumerate(pictures, 1):
-        place = f'<div class="wide" tabindex="0" role="region" aria-label="Figure {number}">{drawn}</div>'
+        place = wide(f"Figure {number}", drawn)
         found.append(f"<figure>{place}<figcaption>Figure {number}. {escape(caption)}</figcaption></figure>")
     return found
 
@@ -129,10 +101,8 @@ def _table(table: Table) -> str:
     )
     note = f'<p class="muted">{escape(table.note)}</p>' if table.note else ""
     name = escape(table.title, quote=True)
-    return (
-        f'<h2>{escape(table.title)}</h2>{note}<div class="wide" tabindex="0" role="region" aria-label="{name}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    drawn = wide(name, f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    return f"<h2>{escape(table.title)}</h2>{note}{drawn}"
 
 
 def _cell(text: str, left: bool) -> str:

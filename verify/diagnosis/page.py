@@ -7,10 +7,11 @@ from html import escape
 from typing import Any
 
 from precise.arithmetic import rational
+from precise.web_page import wide
 from verify.diagnosis.contents import Contents
 from verify.linear_region.symbolic import about
 from verify.report_page.drawings import LEGEND, PALETTE, kind_of
-from verify.report_page.page import document, error_map_shown, wide, witness_shown
+from verify.report_page.page import document, error_map_shown, witness_shown
 
 SHOWN_BORDERS = 4  # half-spaces of a region; the JSON report has all
 MOST_WITNESSES = 12  # inputs that are drawn; further ones are in the JSON report

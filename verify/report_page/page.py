@@ -8,41 +8,28 @@ from shlex import quote
 from typing import Any
 
 from precise.arithmetic import rational
+from precise.web_page import web_page, wide
 from verify.linear_region.symbolic import about
 from verify.report_page.contents import Contents
 from verify.report_page.drawings import LEGEND, MARKS, PALETTE, heat_map, picture, picture_side
 
-# name -> (in light, in dark): text, muted text, ground, card, line, and the words of the verdicts
+# name -> (in light, in dark): the words of the verdicts
 COLOURS = {
-    "text": ("#1a1c1e", "#e6e7e9"),
-    "muted": ("#54585e", "#a9aeb5"),
-    "ground": ("#ffffff", "#16181b"),
-    "card": ("#f4f5f7", "#202327"),
-    "line": ("#c9ccd1", "#43474d"),
     "proved": ("#0b6b45", "#5fd3a0"),
     "different": ("#a31d16", "#ff9c94"),
     "unknown": ("#7a4d00", "#f0bd63"),
 }
 STYLE = """
-* { box-sizing: border-box }
-body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif }
-main { max-width: 64rem; margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.6rem; line-height: 1.2 }
-h2 { font-size: 1.2rem; margin-top: 2rem }
 h3 { font-size: 1rem; margin-bottom: .3rem }
-code, .hash { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
 article { background: var(--card); border: 1px solid var(--line); border-left-width: 6px; border-radius: 6px;
   padding: .3rem 1rem; margin: 1rem 0 }
 article h3 { font-size: 1.1rem }
-.muted { color: var(--muted) }
-.wide { overflow-x: auto }
 .equal, .equivalent { border-left-color: var(--proved) }
 .equal h3, .equivalent h3 { color: var(--proved) }
 .different { border-left-color: var(--different) }
 .different h3 { color: var(--different) }
 .unknown { border-left-color: var(--unknown) }
 .unknown h3 { color: var(--unknown) }
-table { border-collapse: collapse }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left; vertical-align: top }
 svg { display: block; max-width: 100%; height: auto }
 table .hash { min-width: 22rem }
@@ -61,19 +48,8 @@ def html_page(contents: Contents) -> str:
 
 
 def document(title: str, body: str) -> str:
-    """A whole page with the common style: light or dark as the reader's machine is, without scripts."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
-        f'content="light dark"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<style>{_style()}</style></head><body><main><h1>{title}</h1>{body}</main></body></html>\n"
-    )
-
-
-def _style() -> str:
-    light, dark = (";".join(f"--{name}:{pair[n]}" for name, pair in COLOURS.items()) for n in (0, 1))
-    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}{STYLE}"
+    """A whole page in the style of the verifier's reports."""
+    return web_page(title, body, STYLE, COLOURS)
 
 
 def _networks(contents: Contents) -> str:
@@ -162,11 +138,6 @@ def _errors(contents: Contents) -> str:
 def _versions(contents: Contents) -> str:
     text = ", ".join(f"{escape(name)} {escape(number)}" for name, number in contents["versions"].items())
     return f"<h2>Made with</h2><p class=muted>{text}</p>"
-
-
-def wide(name: str, table: str) -> str:
-    """A table that scrolls on its own on a narrow screen, by keyboard too."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">{table}</div>'
 
 
 # A part of the contents is shown by a function here, in this order.

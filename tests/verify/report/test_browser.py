@@ -11,11 +11,12 @@ import pytest
 
 from fixtures.mutants import flip_sign
 from precise.formats import load_network
+from precise.web_page import COLOURS
 from verify.equivalence import Effort
 from verify.properties.claim import within
 from verify.properties.domain import box
 from verify.report_page.contents import Question, gather
-from verify.report_page.page import COLOURS, html_page
+from verify.report_page.page import html_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = Path(__file__).parents[3]

@@ -11,6 +11,7 @@ import pytest
 from flint import fmpq
 
 from fixtures.mutants import drop_neuron, flip_sign, one_ulp
+from precise import web_page
 from precise.arithmetic import rational
 from precise.cli import application, run
 from precise.extract import extract
@@ -141,10 +142,11 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
-@pytest.mark.parametrize("name", ["text", "muted", "proved", "different", "unknown"])
+@pytest.mark.parametrize("name", ["text", "muted", "good", "bad", *page.COLOURS])
 @pytest.mark.parametrize("ground", ["ground", "card"])
 def test_text_has_contrast(scheme, name, ground):
-    assert contrast(page.COLOURS[name][scheme], page.COLOURS[ground][scheme]) >= 4.5
+    colours = {**web_page.COLOURS, **page.COLOURS}
+    assert contrast(colours[name][scheme], colours[ground][scheme]) >= 4.5
 
 
 @pytest.mark.parametrize("kind", PALETTE)
