@@ -30,17 +30,15 @@ from flint import fmpq
 from precise.arithmetic import Batch
 from precise.extract import Extraction, extract
 from precise.formats.atomic_file import write_whole
-from precise.network import Layer, Network
+from precise.network import Network
 from precise.oracle import ExactOracle
-from precise.random_networks import random_network
+from precise.random_networks import planted_network
 from verify.equality.structural import prove_equal
 from verify.equivalence import Effort, decide
 from verify.properties.claim import within
 from verify.properties.domain import box
 from verify.verdict import Outcome
 
-FAR = 1 << 14  # a bias that points near the origin do not outweigh
-KINDS = ("duplicate", "opposite", "zero row", "zero weight", "always active", "dead")
 JUDGING = 20.0  # seconds for a verdict
 IN_BOX = 6.0  # seconds for one in a box
 POINTS = 2000  # at which an undecided copy is compared as well
@@ -48,40 +46,14 @@ POINTS = 2000  # at which an undecided copy is compared as well
 Run = dict[str, Any]
 
 
-def planted(seed: int) -> tuple[Network, list[str]]:
-    """A random network of a random shape with up to three unusual rows, and what was planted."""
-    random = Random(seed)
-    hidden = [random.randint(1, 12) for _ in range(random.randint(1, 6))]
-    network = random_network((random.randint(2, 12), *hidden, random.randint(1, 4)), seed)
-    layers, kinds = list(network.layers), []
-    for _ in range(random.randint(0, 3)):
-        number, kind = random.randrange(len(hidden)), random.choice(KINDS)
-        layers[number] = changed(layers[number], kind, random)
-        kinds.append(f"layer {number + 1}: {kind}")
-    return Network(tuple(layers)), kinds
-
-
-def changed(layer: Layer, kind: str, random: Random) -> Layer:
-    """The layer with one row of it made unusual."""
-    weights, biases = [list(row) for row in layer.weights], list(layer.biases)
-    j = random.randrange(len(biases))
-    k = (j + 1) % len(biases)
-    if kind == "duplicate":
-        weights[j], biases[j] = [3 * w for w in weights[k]], 3 * biases[k]
-    elif kind == "opposite":
-        weights[j], biases[j] = [-2 * w for w in weights[k]], -2 * biases[k]
-    elif kind == "zero row":
-        weights[j] = [fmpq(0)] * len(weights[j])
-    elif kind == "zero weight":
-        weights[j][random.randrange(len(weights[j]))] = fmpq(0)
-    else:
-        biases[j] = fmpq(FAR if kind == "always active" else -FAR)
-    return Layer(tuple(map(tuple, weights)), tuple(biases))
+def drawn(seed: int) -> tuple[Network, list[str]]:
+    """The network of this number, and what was planted."""
+    return planted_network(seed, depth=6, width=12, outputs=4, planted=3)
 
 
 def measure(seed: int, limit: float) -> Run:
     """One network: extracted for at most `limit` seconds of processor time, and judged."""
-    network, kinds = planted(seed)
+    network, kinds = drawn(seed)
     start = process_time()
     signal.signal(signal.SIGPROF, _interrupt)
     signal.setitimer(signal.ITIMER_PROF, limit)

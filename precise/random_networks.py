@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 
 import numpy as np
+from flint import fmpq
 
 from precise.errors import InputError
-from precise.network import Network
+from precise.network import Layer, Network
+
+FAR = 1 << 14  # a bias that no point of the searched domain outweighs
+PLANTED = ("duplicate", "opposite", "zero row", "always active", "dead", "zero weight")
 
 _SHAPE = re.compile(r"[0-9]{1,7}(x[0-9]{1,4})?(-[0-9]{1,7}(x[0-9]{1,4})?)*\Z")
 
@@ -61,3 +66,39 @@ def random_network(widths: str | tuple[int, ...], seed: int, bits: int = 24) -> 
         biases = generator.standard_normal(outputs) * scale / 2
         arrays.append((weights.astype(kind), biases.astype(kind)))
     return Network.from_arrays(arrays)
+
+
+def planted_network(seed: int, depth: int, width: int, outputs: int, planted: int) -> tuple[Network, list[str]]:
+    """A network of a random shape with rows that a function does not determine, or only in part, and what they are.
+
+    Args:
+        depth: the most hidden layers; width: the most inputs, and neurons of a layer; outputs: the most outputs.
+        planted: the most unusual rows, each of a kind of PLANTED.
+    """
+    random = Random(seed)
+    hidden = [random.randint(1, width) for _ in range(random.randint(1, depth))]
+    network = random_network((random.randint(2, width), *hidden, random.randint(1, outputs)), seed)
+    layers, kinds = list(network.layers), []
+    for _ in range(random.randint(0, planted)):
+        number, kind = random.randrange(len(hidden)), random.choice(PLANTED)
+        layers[number] = planted_row(layers[number], kind, random)
+        kinds.append(f"layer {number + 1}: {kind}")
+    return Network(tuple(layers)), kinds
+
+
+def planted_row(layer: Layer, kind: str, random: Random) -> Layer:
+    """The layer with one row of it, drawn at random, made unusual."""
+    weights, biases = [list(row) for row in layer.weights], list(layer.biases)
+    j = random.randrange(len(biases))
+    k = (j + 1) % len(biases)
+    if kind == "duplicate":
+        weights[j], biases[j] = [3 * w for w in weights[k]], 3 * biases[k]
+    elif kind == "opposite":
+        weights[j], biases[j] = [-2 * w for w in weights[k]], -2 * biases[k]
+    elif kind == "zero row":
+        weights[j] = [fmpq(0)] * len(weights[j])
+    elif kind == "zero weight":
+        weights[j][random.randrange(len(weights[j]))] = fmpq(0)
+    else:
+        biases[j] = fmpq(FAR if kind == "always active" else -FAR)
+    return Layer(tuple(map(tuple, weights)), tuple(biases))

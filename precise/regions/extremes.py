@@ -38,8 +38,10 @@ class Extremes:
         self._sizes = np.where(sizes > 0, sizes, 1.0)
 
     def line(self) -> tuple[Line, int, int]:
-        """The line through two of them, with its first and last parameter: from one to the other."""
+        """The line from one of them to another, or from any point where both are one; its first and last parameter."""
         start, end = self.points(2)
+        if np.array_equal(start, end):
+            start = random_points(self._below, self._generator, 1)[0]
         return line_between(to_point(start), to_point(end))
 
     def points(self, count: int) -> Vector:

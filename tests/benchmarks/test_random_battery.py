@@ -10,10 +10,10 @@ import pytest
 from flint import fmpq
 
 from benchmarks import random_battery
-from benchmarks.random_battery import account, describe, judge, planted
+from benchmarks.random_battery import account, describe, drawn, judge
 from precise.extract import Extraction
 from precise.network import Layer, Network
-from precise.random_networks import random_network
+from precise.random_networks import PLANTED, random_network
 from precise.regions.local_map import Known
 from precise.report import Report
 
@@ -43,13 +43,13 @@ def test_the_judge() -> None:
 
 
 def test_networks_are_drawn_from_all_kinds() -> None:
-    drawn = [planted(seed) for seed in range(200)]
-    depths = {len(network.layers) - 1 for network, _ in drawn}
-    widths = {width for network, _ in drawn for width in network.widths[1:-1]}
-    kinds = {kind.partition(": ")[2] for _, planted_rows in drawn for kind in planted_rows}
+    networks = [drawn(seed) for seed in range(200)]
+    depths = {len(network.layers) - 1 for network, _ in networks}
+    widths = {width for network, _ in networks for width in network.widths[1:-1]}
+    kinds = {kind.partition(": ")[2] for _, planted_rows in networks for kind in planted_rows}
     assert depths == set(range(1, 7))
     assert widths == set(range(1, 13))
-    assert kinds == set(random_battery.KINDS)
+    assert kinds == set(PLANTED)
 
 
 def test_a_wrong_network_ends_the_battery_with_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,8 @@ from precise.formats import load_network
 from precise.layers.hidden_layer import Patience
 from precise.network import Network
 from precise.oracle import ExactOracle, RoundedOracle
-from precise.random_networks import random_network
+from precise.random_networks import planted_network, random_network
 from precise.symmetry.canonical_form import canonical_form
-from tests.precise.extraction.planted import planted
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
@@ -62,7 +61,7 @@ def test_trained_networks_are_proved_equal(name: str) -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_what_is_not_identified_is_never_claimed(seed: int) -> None:
-    network, kinds = planted(seed)
+    network, kinds = planted_network(seed, depth=3, width=6, outputs=3, planted=2)
     result = recovered(network, seed, patience=SHORT)
     if result.report.complete:
         assert result.network is not None
