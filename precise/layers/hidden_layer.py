@@ -38,6 +38,8 @@ RECHECKS = 3  # searches that follow one in which a row was dropped
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
 SPARSE_WHEN_DRY = 0.5  # of the lines
+CLIMBED_WHEN_DRY = 0.875  # of them, behind two layers or more
+OUTERMOST = 2  # candidates at either end of such a line: a neuron that is rarely on begins to be near the end
 EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
 SURPRISE_POINTS = 256  # looked at before another line is tried
 
@@ -239,22 +241,23 @@ class LayerSearch:
 
     def _candidates(self) -> list[CriticalPoint]:
         start, asked = perf_counter(), self._probe.queries
-        lines = self._surprising_lines() or [self._line()]
+        lines = self._surprising_lines()
+        climbed = (
+            not lines and self._dry and len(self._known.layers) > 2 and self._generator.random() < CLIMBED_WHEN_DRY
+        )
+        if not lines:
+            lines = [self._extremes().line() if climbed else self._random_line()]
         self.result.seconds_lines += perf_counter() - start
         self.result.queries_lines += self._probe.queries - asked
-        return self._met_by(lines)
+        return self._met_by(lines, OUTERMOST if climbed else None)
 
-    def _line(self) -> tuple[Line, int, int]:
-        """A random line; when these have become dry, often one to where few neurons below are on.
+    @property
+    def _dry(self) -> bool:
+        return bool(self._empty) or self._since >= DRY
 
-        There walks have the most left to see, so that such lines are for what others do not meet.
-        """
-        dry = bool(self._empty) or self._since >= DRY
-        if dry and len(self._known.layers) > 2:
-            if self._generator.random() < SPARSE_WHEN_DRY:
-                return self._extremes().line()
-            return random_line(self._known, self._generator, 0.0)
-        return random_line(self._known, self._generator, SPARSE_WHEN_DRY if dry else 0.0)
+    def _random_line(self) -> tuple[Line, int, int]:
+        """Once dry, often where few neurons below are on: there walks have the most left to see."""
+        return random_line(self._known, self._generator, SPARSE_WHEN_DRY if self._dry else 0.0)
 
     def _extremes(self) -> Extremes:
         """Those of the layers below; set up anew when the signs of the last of them are known."""
@@ -264,10 +267,16 @@ class LayerSearch:
             self._climbed = (signs, Extremes(below, not signs, self._generator))
         return self._climbed[1]
 
-    def _met_by(self, lines: Sequence[tuple[Line, int, int]]) -> list[CriticalPoint]:
-        """Critical points on lines that no known neuron explains, in random order; a few rounds' worth at most."""
+    def _met_by(self, lines: Sequence[tuple[Line, int, int]], outermost: int | None = None) -> list[CriticalPoint]:
+        """Critical points on lines that no known neuron explains, in random order; a few rounds' worth at most.
+
+        Args:
+            outermost: of so many at either end alone, of one line.
+        """
         start, asked = perf_counter(), self._probe.queries
         found = self._unknown([point for line in lines for point in critical_points(self._probe, *line)])
+        if outermost is not None and len(found) > 2 * outermost:
+            found = found[:outermost] + found[-outermost:]
         self._random.shuffle(found)
         self.result.lines += len(lines)
         self.result.lines_since += len(lines)

@@ -17,11 +17,11 @@ from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 
 POOL = 512  # random points to begin from
-ROUNDS = 6  # of climbing
+ROUNDS = 16  # of climbing
 STEPS = 128  # tried in a round
 SHORTEST, LONGEST = -6.0, 0.5  # binary logarithms of a step's length over the point's
-MOST_ON = 3  # features with a positive weight
-STRONGEST = 4.0  # of these weights, where the others are normal
+MOST_ON = 2  # features with a positive weight
+STRONGEST = 8.0  # of these weights, where the others are normal
 
 
 class Extremes:
