@@ -23,7 +23,12 @@ from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.signs.below import LayerBelow
 
 SLOPES = 12  # random directions along which a region's gradient is compared; many regions make up for the rest
-FRESH_POINTS = 24  # random points whose equations must hold as well; they also meet regions that witnesses do not
+FRESH_POINTS = (
+    24,
+    48,
+    96,
+    192,
+)  # random points whose equations must hold as well: the next while coefficients are open
 
 
 @dataclass(frozen=True)
@@ -56,20 +61,25 @@ def solve_outputs(
         witnesses: a point on the surface of each neuron of it.
     """
     generator = np.random.default_rng(random.getrandbits(64))
-    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
-    points += [_random_point(known, generator) for _ in range(FRESH_POINTS)]
-    patterns = known.patterns(points)
     tests = directions(known.inputs, random, SLOPES)
-    systems = []
-    for number in range(probe.oracle.output_width):
-        system = RowSystem(len(known.layers[-1]) * (2 if below.separate else 1) + 1)
-        pieces = probe.output(number).pieces(points, tests)
-        for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-            system.add(equations(known, point, pattern, piece, tests, below.separate))
-            if not system.consistent:
-                reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
-                return OutputResult((), system.redundant, reason, contradicted=point)
-        systems.append(system)
+    unknowns = len(known.layers[-1]) * (2 if below.separate else 1) + 1
+    systems = [RowSystem(unknowns) for _ in range(probe.oracle.output_width)]
+    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    for count in FRESH_POINTS:
+        points += [_random_point(known, generator) for _ in range(count)]
+        patterns = known.patterns(points)
+        for number, system in enumerate(systems):
+            pieces = probe.output(number).pieces(points, tests)
+            for point, pattern, piece in zip(points, patterns, pieces, strict=True):
+                system.add(equations(known, point, pattern, piece, tests, below.separate))
+                if not system.consistent:
+                    reason = (
+                        f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
+                    )
+                    return OutputResult((), system.redundant, reason, contradicted=point)
+        if not any(system.open_unknowns() for system in systems):
+            break
+        points = []
     return _solved(systems, below)
 
 
