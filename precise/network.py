@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 import mpmath
 import numpy as np
@@ -27,6 +26,8 @@ from precise.arithmetic import (
 from precise.errors import InputError
 
 Row = tuple[fmpq, ...]
+
+SLICES = 64  # of the inputs, whose weights a layer keeps at hand
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,20 @@ class Layer:
         )
 
     def _rows(self, columns: tuple[int, ...]) -> fmpz_mat:
-        """The transposed weights of some inputs; those of the last slice are kept."""
-        if self._slice.get("columns") != columns:
-            table = self.integers[0].tolist()
-            self._slice.update(columns=columns, weights=fmpz_mat([table[c] for c in columns]))
-        weights: fmpz_mat = self._slice["weights"]
-        return weights
+        """The transposed weights of some inputs; those of the last slices are kept."""
+        if columns not in self._slices:
+            if len(self._slices) >= SLICES:
+                self._slices.clear()
+            self._slices[columns] = fmpz_mat([self._table[c] for c in columns])
+        return self._slices[columns]
 
     @cached_property
-    def _slice(self) -> dict[str, Any]:
+    def _table(self) -> list[list[fmpz]]:
+        table: list[list[fmpz]] = self.integers[0].tolist()
+        return table
+
+    @cached_property
+    def _slices(self) -> dict[tuple[int, ...], fmpz_mat]:
         return {}
 
     def __getstate__(self) -> dict[str, object]:

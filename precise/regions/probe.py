@@ -176,15 +176,17 @@ class Probe:
         scaled = answer * (self._denominator << low)
         if scaled.q != 1:
             return None
-        rest = int(scaled.p)
-        modulus, half = 1 << slot, 1 << (slot - 1)
-        limit = 1 << (slot - GUARD_BITS)
+        half, limit, mask = 1 << (slot - 1), 1 << (slot - GUARD_BITS), (1 << slot) - 1
+        # With half a slot added to every slope the digits are not negative, and nothing carries from one to the next.
+        rest = int(scaled.p) + half * (((1 << (slot * count)) - 1) // mask)
+        digits = rest & ((1 << (slot * count)) - 1)
+        rest >>= slot * count
         found: list[fmpq] = []
         for _ in range(count):
-            digit = ((rest + half) % modulus) - half
+            digit = (digits & mask) - half
             if abs(digit) > limit:
                 return None
-            rest = (rest - digit) >> slot
+            digits >>= slot
             found.append(fmpq(digit, self._denominator))
         # After the last slope only f(x) is left; the bits down to the first slope's slot must be zero.
         spare = head - slot if count else low
