@@ -131,7 +131,7 @@ class _Reader:
         name = rest[0] if rest else ""
         match = _FIRST_VERSION.match(name) if isinstance(name, str) else None
         if match is None:
-            raise InputError(f"expected variables named X_0, X_1, ... and Y_0, Y_1, ..., not {str(name)[:40]}")
+            raise InputError(f"expected variables named X_0, X_1, ... and Y_0, Y_1, ..., not {str(name)[:40]!r}")
         self.query.networks = self.query.networks or [""]
         kind, number = match[1].lower(), int(match[2])
         self.shapes[str(name)] = (kind, 0, (number,))
@@ -147,12 +147,12 @@ class _Reader:
             if head in ("declare-input", "declare-output"):
                 kind = "x" if head == "declare-input" else "y"
                 if (kind, place) in self.query.widths:
-                    raise InputError(f"network {rest[0]}: expected one {head[8:]}, not several")
+                    raise InputError(f"network {str(rest[0])[:40]!r}: expected one {head[8:]}, not several")
                 name, shape = str(parts[0]), _shape([p for p in parts if isinstance(p, str)])
                 self.shapes[name] = (kind, place, shape)
                 self.query.widths[kind, place] = prod(shape)
             elif head not in ("isomorphic-to", "equal-to"):
-                raise InputError(f"network {rest[0]}: expected inputs and outputs, not {head[:40]}")
+                raise InputError(f"network {str(rest[0])[:40]!r}: expected inputs and outputs, not {head[:40]!r}")
 
     def _condition(self, expression: Expression) -> list[list[Atom]]:
         head, rest = _headed(expression)
@@ -209,11 +209,11 @@ class _Reader:
         if match is None:
             return None
         if match[1] not in self.shapes:
-            raise InputError(f"expected a declared variable, not {token[:40]}")
+            raise InputError(f"expected a declared variable, not {token[:40]!r}")
         kind, network, shape = self.shapes[match[1]]
         indices = [int(part) for part in match[2].split(",") if part.strip()]
         if len(indices) != len(shape) or any(i >= n for i, n in zip(indices, shape)):
-            raise InputError(f"expected an element of {match[1]} with shape {list(shape)}, not {token[:40]}")
+            raise InputError(f"expected an element of {match[1]} with shape {list(shape)}, not {token[:40]!r}")
         place = 0
         for index, size in zip(indices, shape):
             place = place * size + index
@@ -239,7 +239,7 @@ def _limited(conjunctions: list[list[Atom]]) -> list[list[Atom]]:
 
 def _headed(expression: Expression) -> tuple[str, list[Expression]]:
     if isinstance(expression, str) or not expression or not isinstance(expression[0], str):
-        raise InputError(f"expected an expression such as (<= X_0 1), not {str(expression)[:40]}")
+        raise InputError(f"expected an expression such as (<= X_0 1), not {str(expression)[:40]!r}")
     return expression[0], expression[1:]
 
 
@@ -249,4 +249,5 @@ def _shape(parts: Sequence[str]) -> tuple[int, ...]:
             sizes = tuple(int(size) for size in part[1:-1].split(",") if size.strip())
             if all(sizes):
                 return sizes
-    raise InputError(f"expected a shape such as [1, 5] in the declaration of {parts[0] if parts else 'a variable'}")
+    declared = repr(str(parts[0])[:40]) if parts else "a variable"
+    raise InputError(f"expected a shape such as [1, 5] in the declaration of {declared}")

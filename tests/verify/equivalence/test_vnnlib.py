@@ -206,6 +206,21 @@ def test_other_files_are_one_sentence(text, message):
         specification(parse_query(text), 2, 2)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(declare-const |X\n_1| Real)",
+        OLD + "(assert (<= |X_0\n0| 1))",
+        HEADER.replace("[1, 2]", "").replace("X_f", "|X\n_f|"),
+        HEADER.replace("(isomorphic-to f)", "(|wider\nthan| f)"),
+    ],
+)
+def test_a_name_of_several_lines_is_told_in_one(text):
+    with pytest.raises(InputError) as caught:
+        specification(parse_query(text), 2, 2)
+    assert "\n" not in str(caught.value)
+
+
 def test_too_many_alternatives_are_refused():
     either = "(or (> Y_f[0] 0.0) (> Y_f[1] 0.0))"
     with pytest.raises(InputError, match="alternatives"):
