@@ -51,7 +51,8 @@ def specification(query: Query, inputs: int, outputs: int) -> Specification:
         given = query.widths.get(("x", network), 0), query.widths.get(("y", network), outputs)
         if given != (inputs, outputs):
             raise InputError(
-                f"network {(name or 'f')[:40]!r}: expected {inputs} inputs and {outputs} outputs, not {given[0]} and {given[1]}"
+                f"network {(name or 'f')[:40]!r}: expected {inputs} inputs and {outputs} outputs, "
+                f"not {given[0]} and {given[1]}"
             )
     conditions, unsafe = _sorted(query)
     domain = _domain(_of_one_input(conditions, inputs, len(query.networks)), inputs)
