@@ -2,7 +2,7 @@
 
     python benchmarks/soundness.py --runs 500 --json tallies.json
 
-The file is written anew after every run, so that a run that is stopped says what it has seen.
+The file is written anew after every run; the same command goes on where it stopped.
 
 A claim is wrong if a row's balls hold no true neuron's row, two rows are one neuron, a certified rational is another
 one, or a sign that is said to be proved is not the true one. Ends with status 1 if there is any.
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -71,6 +71,19 @@ def judge(widths: str, precision: str, seed: int, tally: Tally, patience: Patien
         tally.wrong_exact += layer.wrong_exact
 
 
+def _kept(path: Path | None, precisions: list[str]) -> dict[str, Tally]:
+    """What an earlier run of the same precisions counted; nothing if there is none.
+
+    Cases come in a fixed order, so that the counts alone say which ones are done.
+    """
+    if path is None or not path.exists():
+        return {precision: Tally() for precision in precisions}
+    counts = json.loads(path.read_text())
+    if list(counts) != precisions:
+        sys.exit(f"{path}: holds the precisions {', '.join(counts)}, not {', '.join(precisions)}")
+    return {name: Tally(**{k: v for k, v in tally.items() if k != "wrong"}) for name, tally in counts.items()}
+
+
 def main() -> int:
     """Run them and print one line a precision."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,9 +91,10 @@ def main() -> int:
     parser.add_argument("--precision", nargs="*", default=list(PRECISIONS))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    tallies = {precision: Tally() for precision in arguments.precision}
+    tallies = _kept(arguments.json, arguments.precision)
+    done = sum(tally.runs for tally in tallies.values())
     cases = product(range(arguments.runs), WIDTHS, arguments.precision)
-    for number, (seed, widths, precision) in zip(range(arguments.runs), cases):
+    for number, (seed, widths, precision) in islice(enumerate(cases), done, arguments.runs):
         judge(widths, precision, seed, tallies[precision])
         if arguments.json is not None:
             counts = {name: asdict(tally) | {"wrong": tally.wrong} for name, tally in tallies.items()}

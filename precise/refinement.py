@@ -209,7 +209,9 @@ class _Run:
             for j in range(len(known.layers[-1]))
         ]
         regions = self._regions(known)
-        outside = other_columns(self.view, known, regions, combined, lambda d, t: self.progress("columns", d, t))
+        outside = other_columns(
+            self.view, known, regions, combined, self.random, lambda d, t: self.progress("columns", d, t)
+        )
         if outside is None:
             raise PrecisionError("the first layer's weights outside the slice could not be told at this precision")
         return widened([list(row.weights) for row in known.layers[0]], self.view.coordinates, outside)

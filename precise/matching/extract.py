@@ -235,7 +235,12 @@ class _Run:
         ]
         with self.stage("columns outside the slice"):
             outside = other_columns(
-                self.view, self.known, self.survey.regions, combined, lambda d, t: self.progress("columns", d, t)
+                self.view,
+                self.known,
+                self.survey.regions,
+                combined,
+                self.random,
+                lambda d, t: self.progress("columns", d, t),
             )
         if outside is None:
             raise _Incomplete("the first layer's weights outside the slice could not be told at this precision")
