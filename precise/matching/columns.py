@@ -2,8 +2,8 @@
 
 At a point of the slice, the slope along another input c is sum_i y_i w_ic, with y_i the known influence of neuron i on
 the output there. Slopes at a few points with independent influences give column c. The points are chosen by pivoted QR
-among all measured regions and the points where one neuron is active alone (`isolated`), each weighted by its step and
-its expected error: a slope's error is 2 E / h.
+among those where one neuron is active alone (`isolated`), and if these do not tell every neuron, among all measured
+regions as well; each is weighted by its step and its expected error: a slope's error is 2 E / h.
 
 **Influences.** What the rows above prove of y_i has the error of those rows. Where neuron i is active alone, the slope
 along the slice's coordinate on which its weight is exactly 1 or -1 is y_i or -y_i, measured: y_i lies in both balls.
@@ -66,8 +66,10 @@ def other_columns(
         return {}
     combined = [*([row.entries for row in layer] for layer in known.layers), [[*outputs, arb(0)]]]
     network = IntervalNetwork(combined)
-    proposed = [*((r.centre, r.step) for r in regions), *isolated_points(view, known, random)]
-    places = _chosen(view, known, network, proposed, outputs)
+    isolated, measured = isolated_points(view, known, random), [(r.centre, r.step) for r in regions]
+    places = _chosen(view, known, network, isolated, outputs)
+    if places is None:
+        places = _chosen(view, known, network, [*isolated, *measured], outputs)
     if places is None:
         return None
     values = view.ask([place.centre for place in places])

@@ -8,16 +8,29 @@ With balls, y_j != 0 is proved if the gradient is right; y_j = 0 is not, and a n
 inactive. One gradient may be wrong (`regions`), so no sign of this method is certain. `all_regions` asks the same of
 every region that was measured, and takes y_j != 0 only: a neuron is active where it acts, for sure if LEAST_REGIONS
 regions say so and none contradicts.
+
+**Points for layer 2.** The M_j of layer 2 have the rank of the active neurons of layer 1, about half of them at a
+random point, so that a layer 2 as wide as layer 1 has dependent M_j nearly everywhere, at every precision. Where *all*
+of layer 1 is active the M_j are as independent as the weights. Such points are computed (`rounding.wanted`) from what
+is known and asked for neurons that are still open, with layer 1's outputs drawn so that the neuron is on either side.
 """
 
 from __future__ import annotations
 
-from precise.rounding.balls import Vector, sign_of, solve_consistent, surely_not_zero
+from collections.abc import Sequence
+
+import numpy as np
+
+from precise.rounding.balls import Floats, Vector, middles, sign_of, solve_consistent, surely_not_zero
 from precise.rounding.regions import LEAST_REGIONS, Region, measure
+from precise.rounding.view import LARGEST_BITS
+from precise.rounding.wanted import points_with, room
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 TRIES = 8  # points, until one has independent local maps
 FIRST_STEP = 2.0**-4  # of a slope, in units of the point's size
+ROUNDS = 10  # of points where all of layer 1 is active, two a neuron that is open
+TILT = 4.0  # how much more of layer 1's outputs the neuron's wanted side gets
 
 
 def soe(question: SignQuestion) -> list[SignDecision]:
@@ -43,14 +56,37 @@ def _decision(side: int, active: bool) -> SignDecision:
 def all_regions(question: SignQuestion) -> list[SignDecision]:
     """What every measured region proves; a neuron that acts on both of its sides is left open."""
     votes = [[0, 0] for _ in question.known.layers[-1]]
-    for region in question.regions:
+    _count(question, question.regions, votes)
+    if question.known.depth == 2:
+        generator = np.random.default_rng(question.random.getrandbits(63))
+        for _ in range(ROUNDS):
+            open_ones = [j for j, vote in enumerate(votes) if max(vote) < LEAST_REGIONS]
+            if not open_ones:
+                break
+            _count(question, _all_active(question, open_ones, generator), votes)
+    return [_voted(plus, minus) for plus, minus in votes]
+
+
+def _count(question: SignQuestion, regions: Sequence[Region], votes: list[list[int]]) -> None:
+    for region in regions:
         acting = _acting(question, region)
         if acting is None:
             continue
         for j, (side, coefficient) in enumerate(zip(*acting, strict=True)):
             if side and surely_not_zero(coefficient):
                 votes[j][side < 0] += 1
-    return [_voted(plus, minus) for plus, minus in votes]
+
+
+def _all_active(question: SignQuestion, neurons: Sequence[int], generator: np.random.Generator) -> list[Region]:
+    """Regions where all of layer 1 is active, and each of these neurons of layer 2 on either side if that can be."""
+    view, known = question.view, question.known
+    weights = np.array([middles(known.layers[-1][j].weights) for j in neurons for _ in (1, -1)])
+    favoured = np.sign(weights) * np.tile([1.0, -1.0], len(neurons))[:, None] > 0
+    drawn: Floats = np.exp(generator.standard_normal(weights.shape)) * np.where(favoured, TILT, 1 / TILT)
+    points = points_with(known, drawn * 2.0 ** generator.uniform(0, 4, (len(weights), 1)))
+    centres = [view.nearest(point) for point in points if np.abs(point).max() < 2.0 ** (LARGEST_BITS - 1)]
+    steps = [max(1, int(room(known, np.array(view.floats(centre))) / 2 * (1 << view.grid))) for centre in centres]
+    return [region for region in measure(view, centres, steps) if region is not None]
 
 
 def _voted(plus: int, minus: int) -> SignDecision:

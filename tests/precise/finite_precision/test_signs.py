@@ -1,11 +1,16 @@
 """Every sign method on layers whose true signs are known: proved signs are never wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.signs import decisions, question
+from precise.formats import load_network
 from precise.random_networks import random_network
 from precise.rounding.balls import working_precision
 from precise.signs.methods import METHODS
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -42,3 +47,24 @@ def test_hard_neurons_get_fifteen_points_and_easy_ones_five():
     assert {d.points for d in found} <= {5, 15}
     assert all(d.points == 15 for d, simple in zip(found, easy, strict=True) if not simple)
     assert not any(d.certain for d in found)
+
+
+def test_a_middle_layer_as_wide_as_the_first_is_decided_where_all_of_the_first_is_active():
+    """At random points its local maps are dependent: of 16 neurons in layer 1, about 8 are active there."""
+    network = load_network(FIXTURES / "mnist_784_16x3_1.npz")
+    with working_precision():
+        asked, signs = question(network, 2, "float64", seed=0)
+        found, _ = decisions(asked.question, "exact", None)
+        assert [d.sign for d in found] == signs
+        assert all(d.certain for d in found)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("precision", ["bits:24", "float32", "float64"])
+def test_no_proved_sign_of_a_middle_layer_is_wrong(seed, precision):
+    network = random_network("10-6x3-1", seed, bits=24)
+    with working_precision():
+        asked, signs = question(network, 2, precision, seed)
+        found, _ = decisions(asked.question, "exact", None)
+        assert all(d.sign in (0, s) for d, s in zip(found, signs, strict=True) if d.certain)
+        assert precision != "float64" or sum(d.sign != 0 for d in found) >= 3
