@@ -163,6 +163,7 @@ class _Run:
         report.rows, report.partial_rows = len(result.rows), len(result.open_entries)
         report.bits = [row_bits(row.entries) for row in result.rows]
         report.lines, report.partial_signatures, report.groups = result.lines, result.partials, result.groups
+        report.told_bits = result.told_bits
         self.found.layers.append(result.rows)
         if report.rows + report.partial_rows > report.width:
             raise _Incomplete(f"{name}: {report.rows + report.partial_rows} rows were confirmed, more than declared")

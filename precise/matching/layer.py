@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from flint import arb
 
@@ -36,6 +37,7 @@ class LayerMatch:
     partials: int = 0
     groups: int = 0
     lines: int = 0
+    told_bits: float = 0.0  # beyond the scale, of the median partial signature that no other one matched
 
 
 class _Search:
@@ -181,7 +183,9 @@ def match_layer(
 
 
 def _result(search: _Search, confirmed: list[Group], inputs: int, lines: int) -> LayerMatch:
-    result = LayerMatch(partials=search.partials, groups=len(search.groups), lines=lines)
+    alone = [group.told_bits for group in search.groups if len(group.members) == 1]
+    told = median(alone) if alone else 0.0
+    result = LayerMatch(partials=search.partials, groups=len(search.groups), lines=lines, told_bits=told)
     for group in confirmed:
         missing = group.missing(inputs)
         if missing:

@@ -43,6 +43,12 @@ class Group:
         """The inputs whose weights are open."""
         return [j for j in range(width) if j not in self.entries]
 
+    @property
+    def told_bits(self) -> float:
+        """Bits beyond the scale: at most so many can agree with another one, and a match takes MATCH_BITS."""
+        told = (e for j, e in self.entries.items() if j != self.reference and not e.contains(0))
+        return sum(min(MOST_BITS_AN_ENTRY, digits(e)) for e in told)
+
 
 def partial_of(view: View, known: KnownLayers, bend: Bend) -> Partial | None:
     """The partial signature of a bend in terms of the last known layer; None if the bend is explained, or of no use."""

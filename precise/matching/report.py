@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from precise.matching.partial import MATCH_BITS
+
 
 @dataclass
 class MatchedLayer:
@@ -23,6 +25,17 @@ class MatchedLayer:
     lines: int = 0
     partial_signatures: int = 0
     groups: int = 0
+    told_bits: float = 0.0  # beyond the scale, of the median partial signature that no other one matched
+
+    def shortfall(self) -> str:
+        """Which rows there are, and why there are no more: one line."""
+        known = ", ".join(f"{bits:.1f}" for bits in self.bits) or "none"
+        few = self.told_bits < MATCH_BITS
+        reason = "too few at this precision" if few else "enough, so that lines met the missing neurons too seldom"
+        return (
+            f"layer {self.layer}: bits of the rows found: {known}; {self.partial_signatures} partial signatures; "
+            f"the median one without a match tells {self.told_bits:.0f} bits, a match takes {MATCH_BITS:.0f}: {reason}"
+        )
 
 
 @dataclass
@@ -86,6 +99,7 @@ class MatchReport:
                 f"{layer.layer:<7}{f'{layer.rows}/{layer.width}':>9}{layer.partial_rows:>9}{signs:>8}"
                 f"{layer.certain_signs:>8}{layer.exact_rows:>8}{bits:>12}{expected:>10}"
             )
+        lines += [layer.shortfall() for layer in self.layers if layer.rows < layer.width]
         for layer in self.layers:
             if layer.provisional and layer.rows:
                 lines.append(f"layer {layer.layer}: provisional; a deeper neuron may be among these rows")

@@ -144,3 +144,11 @@ def test_wrong_widths_and_methods_are_refused():
         extract_by_matching(ExactOracle(network), (3, 1, 1))
     with pytest.raises(InputError, match="signs 'luck': expected one of exact"):
         extract_by_matching(ExactOracle(network), (2, 1, 1), signs="luck")
+
+
+def test_a_report_of_too_few_bits_says_which_rows_and_why_no_more():
+    _, result = run("10-5x2-1", "bits:11", 1, patience=Patience(12, 6))
+    [line] = [line for line in result.report.text().splitlines() if line.startswith("layer 1: bits")]
+    assert "bits of the rows found: none;" in line
+    assert result.report.layers[0].told_bits < 40
+    assert line.endswith("a match takes 40: too few at this precision")
