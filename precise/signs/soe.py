@@ -12,7 +12,8 @@ regions say so and none contradicts.
 **Points for layer 2.** The M_j of layer 2 have the rank of the active neurons of layer 1, about half of them at a
 random point, so that a layer 2 as wide as layer 1 has dependent M_j nearly everywhere, at every precision. Where *all*
 of layer 1 is active the M_j are as independent as the weights. Such points are computed (`rounding.wanted`) from what
-is known and asked for neurons that are still open, with layer 1's outputs drawn so that the neuron is on either side.
+is known and asked for neurons that are still open, with layer 1's outputs drawn so that the neuron is on either side;
+the published method, which needs one such point, uses the first.
 """
 
 from __future__ import annotations
@@ -36,11 +37,15 @@ TILT = 4.0  # how much more of layer 1's outputs the neuron's wanted side gets
 def soe(question: SignQuestion) -> list[SignDecision]:
     """One point decides every neuron of the layer."""
     view = question.view
+    generator = np.random.default_rng(question.random.getrandbits(63))
     for _ in range(TRIES):
-        centre = view.nearest([question.random.gauss(0, 4) for _ in range(view.width)])
-        step = max(1, int(FIRST_STEP * max(map(abs, centre))))
-        region = measure(view, [centre], [step])[0]
-        acting = _acting(question, region) if region is not None else None
+        if question.known.depth == 2:
+            regions = _all_active(question, [question.random.randrange(len(question.known.layers[-1]))], generator)
+        else:
+            centre = view.nearest([question.random.gauss(0, 4) for _ in range(view.width)])
+            step = max(1, int(FIRST_STEP * max(map(abs, centre))))
+            regions = [region for region in measure(view, [centre], [step]) if region is not None]
+        acting = _acting(question, regions[0]) if regions else None
         if acting is not None:
             sides, coefficients = acting
             return [_decision(s, surely_not_zero(y)) for s, y in zip(sides, coefficients, strict=True)]
