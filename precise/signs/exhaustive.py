@@ -2,15 +2,19 @@
 
 With the right signs, the gradient of the output at every point is a combination of the local maps of the active
 neurons. An assignment is refuted when at LEAST_REGIONS measured regions no such combination exists, which balls prove.
-The layer is decided if one assignment survives, or for every neuron on whose sign all survivors agree.
+The layer is decided if one assignment survives, or for every neuron on whose sign all survivors agree. In layer 2,
+places where all of layer 1 is active come first (`places.all_active`): elsewhere dependent maps explain nearly every gradient.
 """
 
 from __future__ import annotations
 
 from itertools import islice, product
 
+import numpy as np
+
 from precise.rounding.balls import Vector, inconsistent, sign_of
-from precise.rounding.regions import LEAST_REGIONS
+from precise.rounding.regions import LEAST_REGIONS, Region
+from precise.signs.places import all_active
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 MOST_NEURONS = 12  # 4096 assignments
@@ -37,13 +41,21 @@ def _agreed(signs: list[int], places: int) -> SignDecision:
 def _places(question: SignQuestion) -> list[tuple[list[int], list[Vector], Vector]]:
     """(sides of the neurons, their local maps, the gradient) at regions."""
     found = []
-    for region in question.regions[:MOST_REGIONS]:
+    for region in [*_first(question), *question.regions[:MOST_REGIONS]]:
         local = question.known.local(question.view.balls(region.centre))
         if local is not None:
             sides = [sign_of(v) for v in local.values]
             if 0 not in sides:
                 found.append((sides, local.rows, list(region.gradient)))
     return found
+
+
+def _first(question: SignQuestion) -> list[Region]:
+    if question.known.depth != 2:
+        return []
+    generator = np.random.default_rng(question.random.getrandbits(63))
+    neurons = list(range(len(question.known.layers[-1])))
+    return [region for _ in range(LEAST_REGIONS) for region in all_active(question, neurons, generator)]
 
 
 def _refuted_often(

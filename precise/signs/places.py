@@ -3,6 +3,11 @@
 The direction d makes the layer's preactivations change by as nearly as possible e_j, the change of neuron j alone: the
 regularised solution of M d = e_j with the layer's local map M. Its length keeps all known neurons on their sides but
 j.
+
+**Points for layer 2.** The local maps of layer 2 have the rank of layer 1's active neurons, about half of them at a
+random point, so that a layer 2 as wide as layer 1 has dependent maps nearly everywhere, at every precision. Where *all*
+of layer 1 is active they are as independent as the weights. `all_active` computes such points from what is known
+(`rounding.wanted`), with layer 1's outputs drawn so that chosen neurons are on either side, and measures there.
 """
 
 from __future__ import annotations
@@ -12,12 +17,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from precise.rounding.balls import Floats
-from precise.rounding.view import GridPoint
+from precise.rounding.balls import Floats, middles
+from precise.rounding.regions import Region, measure
+from precise.rounding.view import LARGEST_BITS, GridPoint
+from precise.rounding.wanted import points_with, room
 from precise.signs.question import SignQuestion
 
 STARTS, STEPS = 6, 12  # random starts for one critical point; Newton steps
 ROOM = 0.5  # of the way to the next known border is walked
+TILT = 4.0  # how much more of layer 1's outputs a neuron's wanted side gets
 REGULARISATION = 2.0**-30  # of the mean squared length of a local map's rows
 
 
@@ -96,3 +104,15 @@ def _isolating(rows: Floats, neuron: int) -> Floats:
     unit[neuron] = 1
     weights = np.linalg.solve(gram + np.eye(len(rows)) * (REGULARISATION * np.trace(gram) / len(rows) + 1e-300), unit)
     return np.asarray(weights @ rows, dtype=np.float64)
+
+
+def all_active(question: SignQuestion, neurons: Sequence[int], generator: np.random.Generator) -> list[Region]:
+    """Regions where all of layer 1 is active, and each of these neurons of layer 2 on either side if that can be."""
+    view, known = question.view, question.known
+    weights = np.array([middles(known.layers[-1][j].weights) for j in neurons for _ in (1, -1)])
+    favoured = np.sign(weights) * np.tile([1.0, -1.0], len(neurons))[:, None] > 0
+    drawn: Floats = np.exp(generator.standard_normal(weights.shape)) * np.where(favoured, TILT, 1 / TILT)
+    points = points_with(known, drawn * 2.0 ** generator.uniform(0, 4, (len(weights), 1)))
+    centres = [view.nearest(point) for point in points if np.abs(point).max() < 2.0 ** (LARGEST_BITS - 1)]
+    steps = [max(1, int(room(known, np.array(view.floats(centre))) / 2 * (1 << view.grid))) for centre in centres]
+    return [region for region in measure(view, centres, steps) if region is not None]

@@ -9,11 +9,8 @@ inactive. One gradient may be wrong (`regions`), so no sign of this method is ce
 every region that was measured, and takes y_j != 0 only: a neuron is active where it acts, for sure if LEAST_REGIONS
 regions say so and none contradicts.
 
-**Points for layer 2.** The M_j of layer 2 have the rank of the active neurons of layer 1, about half of them at a
-random point, so that a layer 2 as wide as layer 1 has dependent M_j nearly everywhere, at every precision. Where *all*
-of layer 1 is active the M_j are as independent as the weights. Such points are computed (`rounding.wanted`) from what
-is known and asked for neurons that are still open, with layer 1's outputs drawn so that the neuron is on either side;
-the published method, which needs one such point, uses the first.
+In layer 2 both are asked where all of layer 1 is active (`places.all_active`): there the M_j are independent. The
+published method, which needs one such point, uses the first.
 """
 
 from __future__ import annotations
@@ -22,16 +19,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from precise.rounding.balls import Floats, Vector, middles, sign_of, solve_consistent, surely_not_zero
+from precise.rounding.balls import Vector, sign_of, solve_consistent, surely_not_zero
 from precise.rounding.regions import LEAST_REGIONS, Region, measure
-from precise.rounding.view import LARGEST_BITS
-from precise.rounding.wanted import points_with, room
+from precise.signs.places import all_active
 from precise.signs.question import UNDECIDED, SignDecision, SignQuestion
 
 TRIES = 8  # points, until one has independent local maps
 FIRST_STEP = 2.0**-4  # of a slope, in units of the point's size
 ROUNDS = 10  # of points where all of layer 1 is active, two a neuron that is open
-TILT = 4.0  # how much more of layer 1's outputs the neuron's wanted side gets
 
 
 def soe(question: SignQuestion) -> list[SignDecision]:
@@ -40,7 +35,7 @@ def soe(question: SignQuestion) -> list[SignDecision]:
     generator = np.random.default_rng(question.random.getrandbits(63))
     for _ in range(TRIES):
         if question.known.depth == 2:
-            regions = _all_active(question, [question.random.randrange(len(question.known.layers[-1]))], generator)
+            regions = all_active(question, [question.random.randrange(len(question.known.layers[-1]))], generator)
         else:
             centre = view.nearest([question.random.gauss(0, 4) for _ in range(view.width)])
             step = max(1, int(FIRST_STEP * max(map(abs, centre))))
@@ -68,7 +63,7 @@ def all_regions(question: SignQuestion) -> list[SignDecision]:
             open_ones = [j for j, vote in enumerate(votes) if max(vote) < LEAST_REGIONS]
             if not open_ones:
                 break
-            _count(question, _all_active(question, open_ones, generator), votes)
+            _count(question, all_active(question, open_ones, generator), votes)
     return [_voted(plus, minus) for plus, minus in votes]
 
 
@@ -80,18 +75,6 @@ def _count(question: SignQuestion, regions: Sequence[Region], votes: list[list[i
         for j, (side, coefficient) in enumerate(zip(*acting, strict=True)):
             if side and surely_not_zero(coefficient):
                 votes[j][side < 0] += 1
-
-
-def _all_active(question: SignQuestion, neurons: Sequence[int], generator: np.random.Generator) -> list[Region]:
-    """Regions where all of layer 1 is active, and each of these neurons of layer 2 on either side if that can be."""
-    view, known = question.view, question.known
-    weights = np.array([middles(known.layers[-1][j].weights) for j in neurons for _ in (1, -1)])
-    favoured = np.sign(weights) * np.tile([1.0, -1.0], len(neurons))[:, None] > 0
-    drawn: Floats = np.exp(generator.standard_normal(weights.shape)) * np.where(favoured, TILT, 1 / TILT)
-    points = points_with(known, drawn * 2.0 ** generator.uniform(0, 4, (len(weights), 1)))
-    centres = [view.nearest(point) for point in points if np.abs(point).max() < 2.0 ** (LARGEST_BITS - 1)]
-    steps = [max(1, int(room(known, np.array(view.floats(centre))) / 2 * (1 << view.grid))) for centre in centres]
-    return [region for region in measure(view, centres, steps) if region is not None]
 
 
 def _voted(plus: int, minus: int) -> SignDecision:
