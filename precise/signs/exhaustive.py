@@ -3,7 +3,8 @@
 With the right signs, the gradient of the output at every point is a combination of the local maps of the active
 neurons. An assignment is refuted when at LEAST_REGIONS measured regions no such combination exists, which balls prove.
 The layer is decided if one assignment survives, or for every neuron on whose sign all survivors agree. In layer 2,
-places where all of layer 1 is active come first (`places.all_active`): elsewhere dependent maps explain nearly every gradient.
+places where all of layer 1 is active come first (`places.all_active`): elsewhere dependent maps explain nearly every
+gradient.
 """
 
 from __future__ import annotations
