@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from verify.commands.output import check_report, show, working, write_report
+from precise.commands.checkpoint import Checkpoint, Resume, opened
+from precise.commands.output import progress_display
+from verify.commands.output import check_report, show, write_report
 from verify.errors import InputError
 
 if TYPE_CHECKING:
-    from verify.diagnosis.bench import Result, Tool
     from verify.diagnosis.fault import Kind
+    from verify.diagnosis.scoring import Result, Tool
+
+INTERRUPTED = 130
 
 
 def bench_diagnosis(
@@ -33,6 +41,9 @@ def bench_diagnosis(
             help="Another tool: takes (original, recovered), returns (kind, layer, neurons) for every fault.",
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes; no case depends on it.")] = 1,
+    checkpoint: Checkpoint = None,
+    resume: Resume = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write every case to FILE.")
     ] = None,
@@ -40,33 +51,74 @@ def bench_diagnosis(
     """Plant faults in random networks and score how well they are named.
 
     Half of the copies are in another order and on other scales than their originals. A fault that does not change the
-    function at any point that was looked at is planted anew. Exit status 0: all were named; 1: not all.
+    function at any point that was looked at is planted anew. Ctrl-C ends the bench; the cases that were scored until
+    then are reported, and --resume goes on from there if there is a checkpoint. Exit status 0: all were named; 1: not
+    all.
     """
-    from verify.diagnosis.bench import SHAPES, run_bench, totals
+    from verify.diagnosis.bench import SHAPES, run_bench
+    from verify.diagnosis.scoring import totals
 
     check_report(json_file)
-    chosen = _kinds(kinds or [])
+    chosen, used = _kinds(kinds or []), tuple(shapes or SHAPES)
     measured, name = _tool(tool)
-    results = []
-    with working() as progress:
-        for result in run_bench(measured, chosen, tuple(shapes or SHAPES), runs, seed):
-            results.append(result)
-            progress(f"{len(results)} of {runs} cases")
+    others = [] if json_file is None else [json_file]
+    journal = opened(checkpoint, resume, _identity(name, chosen, used, seed), *others)
+    try:
+        results, whole = _collected(run_bench(measured, chosen, used, runs, seed, jobs, journal), runs)
+    finally:
+        if journal is not None:
+            journal.close()
     found = totals(results)
     report: dict[str, object] = {
         "command": "verify bench-diagnosis",
         "tool": name,
         "kinds": [kind.value for kind in chosen],
-        "shapes": list(shapes or SHAPES),
+        "shapes": list(used),
         "runs": runs,
         "seed": seed,
+        "complete": whole,
         "totals": found,
         "cases": [result.to_json() for result in results],
     }
     write_report(json_file, report)
-    show(_text(results, found, name))
+    if results:
+        show(_text(results, found, name))
+    if not whole:
+        kept = checkpoint or resume
+        hint = "" if kept is None else f"; --resume {kept} goes on from there"
+        print(f"interrupted after {len(results)} of {runs} cases{hint}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
     named = found["exactly"] + found["as one of several"]
     raise typer.Exit(0 if named == found["cases"] and not found["wrong with certainty"] else 1)
+
+
+def _collected(cases: Iterator[Result], runs: int) -> tuple[list[Result], bool]:
+    """The cases in their order, and whether these are all: Ctrl-C ends the work and loses nothing that is scored."""
+    results: list[Result] = []
+    whole = True
+    with progress_display() as progress:
+        progress("cases", 0, runs)
+        try:
+            for result in cases:
+                results.append(result)
+                progress("cases", len(results), runs)
+        except KeyboardInterrupt:
+            whole = False
+    return sorted(results, key=lambda result: result.run), whole
+
+
+def _identity(tool: str, kinds: Sequence[Kind], shapes: Sequence[str], seed: int) -> dict[str, str]:
+    """What decides every case; how many there are, and in how many processes, does not."""
+    module = sys.modules.get(tool.partition(":")[0]) if ":" in tool else None
+    source = getattr(module, "__file__", None)
+    return {
+        "version": f"precise-verify {version('precise-verify')}",
+        "command": "verify bench-diagnosis",
+        "tool": tool if source is None else f"{tool} {sha256(Path(source).read_bytes()).hexdigest()}",
+        "setting --kinds": ", ".join(kind.value for kind in kinds),
+        "setting --shapes": ", ".join(shapes),
+        "setting --seed": str(seed),
+    }
 
 
 def _kinds(names: list[str]) -> tuple[Kind, ...]:
@@ -81,7 +133,6 @@ def _kinds(names: list[str]) -> tuple[Kind, ...]:
 
 
 def _tool(reference: str | None) -> tuple[Tool, str]:
-
     from precise.oracle import load_function
     from verify.diagnosis.bench import foreign_tool, own_tool
 
@@ -109,7 +160,7 @@ def _named(result: Result, place: tuple[str, int, tuple[int, ...]]) -> bool:
 
 
 def _failure(result: Result) -> list[str]:
-    from verify.diagnosis.bench import Score
+    from verify.diagnosis.scoring import Score
 
     if result.score in (Score.EXACT, Score.AMONG) and not result.wrong:
         return []

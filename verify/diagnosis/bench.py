@@ -1,26 +1,27 @@
-"""How well a diagnosis names what was planted: this project's own, or any other tool's.
+"""Faults planted in many networks, and what a tool says of each: this project's diagnosis, or any other tool.
 
-A case is named *exactly* if the named faults are the planted ones, kind, layer and neurons; *as one of several* if the
-planted ones are among the explanations that the tool calls equally good (a factor that one weight could have as well);
-*partly* if some planted fault is named; else *missed*. A fault that was not planted and is claimed as certain counts as
-*wrong with certainty*, whatever else is right.
+A case depends on the bench's seed and on its own number alone, and is kept in the journal when it is scored: so a bench
+that was killed goes on, and the number of processes changes nothing but the time.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from precise.executors import Workers, working
+from precise.journal.file import Journal
 from precise.network import Network
 from precise.random_networks import random_network
 from verify.diagnosis.fault import Certainty, Fault, Kind
 from verify.diagnosis.planting import Case, Place, plant
+from verify.diagnosis.scoring import Answer, Result, Tool, score
 from verify.diagnosis.white_box import diagnose
 from verify.errors import InputError
 
@@ -48,60 +49,6 @@ SHAPES = (
 )
 
 ATTEMPTS = 10  # to plant a case, the second half of them in copies that are as they were
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a tool says about a case."""
-
-    named: tuple[Place, ...]
-    certain: tuple[bool, ...]  # by named fault: is it claimed as certain?
-    alternatives: tuple[frozenset[Place], ...] = ()  # other explanations that it calls equally good
-    proved: bool | None = None  # is the network that it repaired proved equal? None: it repairs none
-
-
-Tool = Callable[[Network, Network], Answer]
-
-
-class Score(Enum):
-    """How well the planted faults were named; the value is the word for reports."""
-
-    EXACT = "exactly"
-    AMONG = "as one of several"
-    PARTLY = "partly"
-    MISSED = "missed"
-
-
-@dataclass(frozen=True)
-class Result:
-    """One case and what became of it."""
-
-    run: int
-    shape: str
-    seed: int  # of the planting: shape, kinds and seed give the same case again
-    rewritten: bool
-    planted: tuple[Place, ...]
-    answer: Answer
-    score: Score
-    wrong: tuple[Place, ...]  # named with certainty and not planted
-    seconds: float  # of processor time
-
-    def to_json(self) -> dict[str, object]:
-        """The case for programs."""
-        return {
-            "run": self.run,
-            "shape": self.shape,
-            "seed": self.seed,
-            "rewritten": self.rewritten,
-            "planted": [list(place) for place in self.planted],
-            "named": [list(place) for place in self.answer.named],
-            "certain": list(self.answer.certain),
-            "alternatives": [sorted(map(list, other)) for other in self.answer.alternatives],
-            "repair_proved": self.answer.proved,
-            "score": self.score.value,
-            "wrong_with_certainty": [list(place) for place in self.wrong],
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def own_tool(original: Network, recovered: Network) -> Answer:
@@ -151,6 +98,8 @@ def run_bench(
     shapes: Sequence[str] = SHAPES,
     runs: int = 100,
     seed: int = 0,
+    jobs: int = 1,
+    journal: Journal | None = None,
 ) -> Iterator[Result]:
     """Plant one or two faults, ask the tool, score; the shapes and kinds come in turn.
 
@@ -160,18 +109,51 @@ def run_bench(
         shapes: widths of random networks, with a hidden layer each.
         runs: how many cases.
         seed: of everything.
+        jobs: processes; with several, cases come in the order in which they are finished.
+        journal: keeps every scored case; those of an earlier run come first and are not worked on again.
 
     Raises:
-        InputError: a shape is none, or no fault of these kinds changes its function.
+        InputError: a shape is none, no fault of these kinds changes its function, or the journal cannot be used.
     """
+    waiting = []
     for run in range(runs):
-        generator = np.random.default_rng((seed, run))
-        shape = shapes[run % len(shapes)]
-        round_ = run // len(shapes)
-        chosen = [kinds[(run + round_) % len(kinds)]]
-        if round_ % 2:
-            chosen.append(kinds[0])
-        yield _result(run, shape, _planted(shape, chosen, kinds, generator), tool)
+        kept = None if journal is None else _kept(journal, run)
+        if kept is None:
+            waiting.append(run)
+        else:
+            yield kept
+    if not waiting:
+        return
+    work = partial(_case, tool=tool, kinds=tuple(kinds), shapes=tuple(shapes), seed=seed)
+    with working(lambda: work, Workers(jobs)) as map_cases:
+        for number, result in map_cases(waiting):
+            if journal is not None:
+                journal.keep_outcome(_key(waiting[number]), json.dumps(result.to_json()))
+            yield result
+
+
+def _key(run: int) -> bytes:
+    return sha256(f"case {run}".encode()).digest()
+
+
+def _kept(journal: Journal, run: int) -> Result | None:
+    text = journal.outcome(_key(run))
+    if text is None:
+        return None
+    try:
+        return Result.from_json(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise journal.unreadable() from error
+
+
+def _case(run: int, tool: Tool, kinds: Sequence[Kind], shapes: Sequence[str], seed: int) -> Result:
+    """One case, planted and scored."""
+    generator = np.random.default_rng((seed, run))
+    shape, round_ = shapes[run % len(shapes)], run // len(shapes)
+    chosen = [kinds[(run + round_) % len(kinds)]]
+    if round_ % 2:
+        chosen.append(kinds[0])
+    return _result(run, shape, _planted(shape, chosen, kinds, generator), tool)
 
 
 def _planted(
@@ -210,21 +192,3 @@ def _result(run: int, shape: str, planted: tuple[Case, int, bool], tool: Tool) -
         wrong,
         seconds,
     )
-
-
-def score(planted: set[Place], answer: Answer) -> Score:
-    """How well the planted faults were named."""
-    named = set(answer.named)
-    if named == planted:
-        return Score.EXACT
-    if planted in [set(other) for other in answer.alternatives]:
-        return Score.AMONG
-    return Score.PARTLY if named & planted else Score.MISSED
-
-
-def totals(results: Iterable[Result]) -> dict[str, int]:
-    """The cases by score, and those with a fault that is claimed and was not planted."""
-    listed = list(results)
-    counts = Counter(result.score for result in listed)
-    found = {kind.value: counts[kind] for kind in Score}
-    return {"cases": len(listed), **found, "wrong with certainty": sum(bool(result.wrong) for result in listed)}
