@@ -21,7 +21,8 @@ from verify.diagnosis.black_box.answers import Place, Questions, flipped
 from verify.diagnosis.black_box.by_extraction import ByExtraction
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, fresh_answers
 from verify.diagnosis.black_box.row_search import RowSearch
-from verify.diagnosis.black_box.sign_search import Signs, SignSearch
+from verify.diagnosis.black_box.sign_search import SignSearch
+from verify.diagnosis.black_box.signs import Signs
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.verdict import Witness
 
@@ -102,7 +103,7 @@ class _Run:
         again = agreement(repaired, self.questions, fresh_answers(self.questions, self.generator))
         if not again.agree:
             return None
-        sure = signs.excluded and len(fitting) == 1
+        sure = signs.sure and len(fitting) == 1
         witness = fresh.witness(self.questions)
         return {
             "faults": self._sign_faults(signs, best, sure, witness),
@@ -138,13 +139,13 @@ class _Run:
         )
         if not sure:
             return fits + "other sets of signs were not excluded."
-        return fits + f"{signs.scope} was refuted by answers that it cannot give."
+        return fits + f"{signs.scope} was refuted by answers that it cannot give ({' and '.join(signs.provers[-2:])})."
 
     def _outcome(self, signs: Signs, chosen: frozenset[Place], sure: bool, fresh: int, fitting: int) -> str:
         hidden = sum(self.recovered.widths[1:-1])
         agrees = f"the network agrees with the oracle at {fresh} fresh points"
         mended = f"{len(chosen)} of {hidden} signs {'is' if len(chosen) == 1 else 'are'} wrong; mended, {agrees}"
-        proof = f"Given that the rows are right up to their signs, {signs.scope} is refuted"
+        proof = f"Given that the rows are right up to their signs, {signs.scope} is refuted by {_listed(signs.provers)}"
         if fitting > 1:
             proof = f"{fitting} sets of signs fit, and no point was found that tells them apart"
         elif not sure:
@@ -169,6 +170,8 @@ class _Run:
             "slice": [c + 1 for c in self.search.columns],
             "signs_proved_alone": len(signs.proofs),
             "sets_tried": 0 if signs.tried is None else signs.tried.count,
+            "uniqueness_by": signs.provers,
+            "z3": None if signs.solver is None else signs.solver.to_json(),
             "undecidable": [list(place) for place in sorted(signs.open)],
         }
 
@@ -212,6 +215,10 @@ def _after(extraction: ByExtraction, found: dict[str, Any]) -> dict[str, Any]:
         return found
     said = f"An extraction from the oracle does not explain them either: {extraction.said}"
     return found | {"outcome": f"{found.get('outcome', '')} {said}".strip()}
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def as_places(faults: Sequence[Fault]) -> list[Place]:

@@ -19,7 +19,7 @@ from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
 from verify.diagnosis.black_box.parameter_fit import Fit, FloatNetwork, Parameter, fit, settled, with_entries
 from verify.diagnosis.black_box.row_faults import changed_entries, named
 from verify.diagnosis.black_box.sampling import Sampler
-from verify.diagnosis.black_box.sign_search import Signs
+from verify.diagnosis.black_box.signs import Signs
 from verify.diagnosis.fault import Certainty, Fault, Kind
 from verify.verdict import Witness
 

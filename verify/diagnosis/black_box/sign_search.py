@@ -6,17 +6,19 @@ All proofs suppose that the recovered rows are right up to their signs; whether 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from precise.network import Network
 from precise.symmetry.canonical_form import CanonicalForm, canonical_form
 from verify.diagnosis.black_box.answers import Answers, Floats, Place, Questions, flipped, on_slice, slice_of
-from verify.diagnosis.black_box.isolated_moves import IsolatedMoves, ProvedSign
+from verify.diagnosis.black_box.fresh_points import disagreeing
+from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
 from verify.diagnosis.black_box.relaxed_signs import RelaxedSigns
 from verify.diagnosis.black_box.sampling import Sampler
-from verify.diagnosis.black_box.sign_sets import SPARE, Tried, fitted, largest_size, not_refuted, try_all
+from verify.diagnosis.black_box.sign_sets import SPARE, fitted, largest_size, not_refuted, try_all
+from verify.diagnosis.black_box.signs import Signs
+from verify.diagnosis.black_box.solver_signs import SolverSigns
 
 ALL_PLACES = 17  # all 2^17 sets of so many places are tried; of more places all sets up to a size
 MORE_ANSWERS = 3  # times that the answers are doubled while signs stay open
@@ -24,31 +26,6 @@ TELLING_ROUNDS = 8
 TELLING_POINTS = 256  # looked at in a round to find those that tell explanations apart
 FEW = 32  # explanations that are told apart point by point
 Progress = Callable[[str], None]
-
-
-@dataclass
-class Signs:
-    """What is known of all hidden neurons' signs."""
-
-    explanations: list[frozenset[Place]] = field(default_factory=list)  # sets of wrong signs that fit all answers
-    proofs: dict[Place, ProvedSign] = field(default_factory=dict)  # one neuron at a time
-    open: frozenset[Place] = frozenset()  # their signs change nothing that was or can be seen
-    tried: Tried | None = None  # sets of signs below the last hidden layer
-    places: tuple[Place, ...] = ()  # what those sets were taken from
-    excluded: bool = True  # every other set of the stated kind was refuted, not only passed over
-    answers: Answers | None = None
-    columns: list[int] = field(default_factory=list)
-
-    @property
-    def scope(self) -> str:
-        """Which sets of wrong signs were excluded: a clause."""
-        if self.tried is None or self.tried.most >= len(self.places):
-            return "any other set of wrong signs"
-        layers = sorted({k for k, _ in self.places})
-        return (
-            f"any other set with at most {self.tried.most} wrong signs among the {len(self.places)} neurons of layers "
-            f"{layers[0]} to {layers[-1]} that no single move decides, and any number elsewhere"
-        )
 
 
 class SignSearch:
@@ -64,6 +41,7 @@ class SignSearch:
         self.sampler = Sampler(weights, biases, generator)
         self.last = len(recovered.layers) - 1
         self.signs = Signs(columns=self.columns)
+        self._unsettled: frozenset[Place] = frozenset()  # of the last hidden layer, with real t in place of whole ones
 
     def run(self, progress: Progress) -> Signs:
         """Find the sets of wrong signs that explain the answers.
@@ -82,7 +60,8 @@ class SignSearch:
         self._more(-(-(self.recovered.widths[-2] + SPARE) // outputs))
         progress("sets of wrong signs")
         sets = self._below(proved)
-        self._tell_apart([(proved | chosen) for chosen in sets], progress)
+        found = self._tell_apart([(proved | chosen) for chosen in sets], progress)
+        self._sort(self._by_solver(proved, found, progress))
         return self.signs
 
     def _isolated(self, progress: Progress) -> None:
@@ -127,23 +106,27 @@ class SignSearch:
 
     # -- the last hidden layer, and what is left ---------------------------------------------------------------------
 
-    def _tell_apart(self, sets: Sequence[frozenset[Place]], progress: Progress) -> None:
+    def _tell_apart(self, sets: Sequence[frozenset[Place]], progress: Progress) -> list[frozenset[Place]]:
         progress("the last hidden layer")
         found = self._complete(sets)
         for _ in range(TELLING_ROUNDS):
-            if len(found) <= 1:
+            if len(found) <= 1 or not self._told(found, progress):
                 break
-            progress(f"{len(found)} explanations: a question that tells them apart")
-            points = self._telling(found)
-            if points is None:
-                break
-            self._keep(self.questions.ask(points, self.columns))
             found = self._complete(sets)
-        self._sort(found)
+        return found
+
+    def _told(self, found: Sequence[frozenset[Place]], progress: Progress) -> bool:
+        """Ask what tells explanations apart, if anything does."""
+        progress(f"{len(found)} explanations: a question that tells them apart")
+        points = self._telling(found)
+        if points is not None:
+            self._keep(self.questions.ask(points, self.columns))
+        return points is not None
 
     def _complete(self, sets: Sequence[frozenset[Place]]) -> list[frozenset[Place]]:
-        """The sets with the wrong signs of the last hidden layer, in every way that is left open."""
+        """The sets with the wrong signs of the last hidden layer, as far as the answers determine them."""
         found: list[frozenset[Place]] = []
+        self._unsettled = frozenset()
         for chosen in sets[:FEW]:
             for _ in range(MORE_ANSWERS + 1):
                 signs = self._relaxed(chosen, self.last).last_signs()
@@ -152,9 +135,50 @@ class SignSearch:
                     break
                 self._more(len(self.signs.answers or ()))
             if signs is not None:
-                self.signs.open |= {(self.last, i) for i in self._open_at_last(signs)}
+                self._unsettled |= {(self.last, i) for i in self._open_at_last(signs)}
                 found.append(chosen | {(self.last, i) for i, t in enumerate(signs, 1) if t == 1})
         return found
+
+    # -- all that is open, in one question to Z3 ---------------------------------------------------------------------
+
+    def _by_solver(
+        self, proved: frozenset[Place], found: list[frozenset[Place]], progress: Progress
+    ) -> list[frozenset[Place]]:
+        """Let Z3 look for further explanations, and ask what tells them apart, until there are none."""
+        unsettled = self._unsettled
+        hidden = [(k, i) for k in range(1, self.last + 1) for i in range(1, self.recovered.widths[k] + 1)]
+        places = [place for place in hidden if place not in self.signs.proofs and place not in self.signs.open]
+        if found and places:
+            progress(f"Z3: {len(places)} open signs")
+            found = self._fitting(found) if unsettled else found
+            found = self._enumerated(proved, places, found, progress)
+        if not self.signs.by_solver or not found:
+            self.signs.open |= unsettled
+        elif unsettled:
+            self.signs.excluded = False  # the bounds did not decide these
+        return found
+
+    def _enumerated(
+        self, proved: frozenset[Place], places: list[Place], found: list[frozenset[Place]], progress: Progress
+    ) -> list[frozenset[Place]]:
+        for _ in range(TELLING_ROUNDS):
+            assert self.signs.answers is not None
+            solver = SolverSigns(flipped(self.sliced, proved), places, self.questions, self.signs.answers)
+            wanted = max((len(chosen - proved) for chosen in found), default=0)
+            answer = solver.other([chosen - proved for chosen in found], wanted)
+            if not isinstance(answer, frozenset):
+                self.signs.solver = answer
+                break
+            found = [*found, proved | answer]
+            if len(found) > 1 and self._told(found, progress):
+                found = self._fitting(found)
+        return found
+
+    def _fitting(self, found: Sequence[frozenset[Place]]) -> list[frozenset[Place]]:
+        """Those that no answer refutes."""
+        assert self.signs.answers is not None
+        batch = self.questions.batch(self.signs.answers.points)
+        return [c for c in found if not disagreeing(flipped(self.sliced, c).evaluate(batch).rows(), self.signs.answers)]
 
     def _open_at_last(self, signs: Sequence[int | None]) -> list[int]:
         return [i for i, t in enumerate(signs, 1) if t is None and (self.last, i) not in _silent(self.recovered)]
