@@ -130,7 +130,8 @@ def settled(network: Network, found: Fit, questions: Questions, answers: Answers
     parameters = [p for p, m in zip(found.parameters, moved, strict=True) if m]
     if not parameters:
         return network
-    again = fit(FloatNetwork(network), parameters, questions.to_floats(answers.points), answers)
+    begun = FloatNetwork(network).with_values(parameters, found.values[moved])
+    again = fit(begun, parameters, questions.to_floats(answers.points), answers)
     values = [rational(float(v)) for v in again.values]
     floats = FloatNetwork(network).with_values(parameters, again.values)
     jacobian = floats.jacobian(floats.held(questions.to_floats(answers.points)), parameters)

@@ -34,6 +34,17 @@ def named(base: Network, mended: Network, witness: Witness | None) -> list[Fault
     return found
 
 
+def missing(layer: int, mended: Network, witness: Witness | None) -> Fault:
+    """The neuron that was added to a layer, last in it; the original's number of it is not known."""
+    neuron = mended.widths[layer]
+    text = (
+        f"The recovered network gives the answers on one side of a surface and not on the other, and in the inputs of "
+        f"layer {layer} this surface is a hyperplane that none of its neurons has. With a neuron there, number "
+        f"{neuron} of the repaired network's layer, all answers are explained."
+    )
+    return Fault(Kind.MISSING, layer, (neuron,), text, Certainty.LIKELY, witness=witness)
+
+
 def changed_entries(base: Network, mended: Network) -> int:
     """How many numbers differ."""
     return sum(len(entries) for entries in _changed_rows(base, mended).values())

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from flint import fmpq
 from scipy.linalg import qr
 
 from precise.network import Network
 from verify.diagnosis.black_box.answers import Answers, Floats, Integers, Place, Questions, flipped, on_slice
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, disagreeing, fresh_answers
 from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
+from verify.diagnosis.black_box.missing_neuron import Added, MissingNeuron
 from verify.diagnosis.black_box.parameter_fit import Fit, FloatNetwork, Parameter, fit, settled, with_entries
-from verify.diagnosis.black_box.row_faults import changed_entries, named
+from verify.diagnosis.black_box.row_faults import changed_entries, missing, named
 from verify.diagnosis.black_box.sampling import Sampler
 from verify.diagnosis.black_box.signs import Signs
+from verify.diagnosis.black_box.single_numbers import far_starts
 from verify.diagnosis.fault import Certainty, Fault, Kind
 from verify.verdict import Witness
 
@@ -28,6 +31,8 @@ SPARE = 60
 CLOSE = (24, 8, 8)  # sets of parameters that are fitted after a first linear step, round by round
 DRAWN = 512  # points looked at for those that show a set of parameters
 NEAR = 1e-6  # share of the disagreement below which a fit is worth more answers
+WIDE = (0.25, 1.0, 4.0, 16.0)  # sizes of points that follow no recovered row
+ELSEWHERE = 48  # of them
 CENTRES = 64  # looked at for those at which all slopes outside the slice are asked for
 MOST_INPUTS = 16  # outside the slice whose weights are refitted; more are no few wrong numbers
 STEP = 2.0**-3  # along an input outside the slice, in search of wrong slopes; short, so that few neurons turn off
@@ -68,6 +73,11 @@ class RowSearch:
             found = self._mended(base, fresh.answers)
             if found is not None:
                 return self._explained(turned, base, found, witness)
+        for turned in self._bases():
+            self.progress("a neuron that is missing")
+            added = self._added(flipped(self.recovered, turned), fresh.answers)
+            if added is not None:
+                return self._explained(turned, None, added.network, witness, added.layer)
         return self._unexplained(witness)
 
     def _bases(self) -> list[frozenset[Place]]:
@@ -81,12 +91,25 @@ class RowSearch:
 
     def _mended(self, base: Network, fresh: Answers) -> Network | None:
         """A network that fits the slice and the fresh points; None: none was found."""
-        fitting = self._inside(base)
-        for inside in fitting:
-            if agreement(inside, self.questions, fresh).agree:
-                return inside
+        fitting: list[Network] = []
+        for _ in range(2):
+            fitting = self._inside(base)
+            for inside in fitting:
+                if agreement(inside, self.questions, fresh).agree:
+                    return inside
+            if not fitting or not self._refuted_elsewhere(fitting):
+                break
         outside = self._outside(fitting[0]) if fitting else None
         return outside if outside is not None and agreement(outside, self.questions, fresh).agree else None
+
+    def _refuted_elsewhere(self, fitting: Sequence[Network]) -> bool:
+        """Do points of the slice that follow no recovered row refute all of these? The answers are kept."""
+        scales = np.resize(np.array(WIDE), ELSEWHERE)[:, None]
+        points = self.questions.to_grid(scales * self.generator.standard_normal((ELSEWHERE, len(self.columns))))
+        more = self.questions.ask(points, self.columns)
+        self.signs.answers = more if self.signs.answers is None else self.signs.answers.joined(more)
+        batch = self.questions.batch(points)
+        return all(disagreeing(on_slice(one, self.columns).evaluate(batch).rows(), more) for one in fitting)
 
     def _answers(self, unknowns: int) -> Answers:
         count = EQUATIONS * unknowns + SPARE
@@ -105,6 +128,8 @@ class RowSearch:
         floats, groups = FloatNetwork(sliced), list(_groups(sliced))
         if not disagreeing(sliced.evaluate(self.questions.batch(answers.points)).rows(), answers):
             return [base]
+        if without := self._without_one(sliced, answers):
+            return [_widened(base, sliced, one, self.columns) for one in without]
         points = self.questions.to_floats(answers.points)
         apart = float(np.sqrt(np.mean((floats.held(points)[-1] - answers.values) ** 2)))
         chosen: Group = ()
@@ -129,6 +154,7 @@ class RowSearch:
                         fitting.append(mended)
                 if best is None or found.residual < best[0]:
                     best = found.residual, together
+            fitting = fitting or self._far(sliced, floats, chosen, apart, answers)
             if fitting:
                 fitting.sort(key=lambda network: changed_entries(sliced, network))
                 return [_widened(base, sliced, mended, self.columns) for mended in fitting]
@@ -138,6 +164,38 @@ class RowSearch:
             if EQUATIONS * len(chosen) > 2 * answers.values.size:
                 return []
         return []
+
+    def _far(
+        self, sliced: Network, floats: FloatNetwork, chosen: Group, apart: float, answers: Answers
+    ) -> list[Network]:
+        """The base with one number fitted from far away; only where nothing is wrong beside it."""
+        points, found = self.questions.to_floats(answers.points), []
+        for parameter, value in [] if chosen else far_starts(floats, points, answers):
+            start = floats.with_values([parameter], np.array([value]))
+            tried = fit(start, [parameter], points, answers)
+            if tried.residual < NEAR * apart:
+                mended = settled(sliced, tried, self.questions, answers)
+                if not disagreeing(mended.evaluate(self.questions.batch(answers.points)).rows(), answers):
+                    found.append(mended)
+        return found
+
+    def _without_one(self, sliced: Network, answers: Answers) -> list[Network]:
+        """The base without the effect of one hidden neuron, where that explains all answers."""
+        batch, found = self.questions.batch(answers.points), []
+        for k, width in enumerate(sliced.widths[1:-1], 1):
+            for j in range(1, width + 1):
+                column = [(k + 1, i, j) for i in range(1, sliced.widths[k + 1] + 1)]
+                other = with_entries(sliced, column, [fmpq(0)] * len(column))
+                if not disagreeing(other.evaluate(batch).rows(), answers):
+                    found.append(other)
+        return found
+
+    def _added(self, base: Network, fresh: Answers) -> Added | None:
+        """The base with one more neuron that explains all answers, the fresh ones included."""
+        answers = self._answers(max(base.widths[1:-1]) + 1)
+        search = MissingNeuron(self.questions, base, self.columns, self.sampler.draw)
+        added = search.run(answers)
+        return added if added and agreement(added.network, self.questions, fresh).agree else None
 
     def _shown(self, floats: FloatNetwork, found: Fit) -> Answers:
         """The answers and more, at points whose outputs depend on what was fitted in as many ways as can be."""
@@ -220,11 +278,17 @@ class RowSearch:
     # -- what is said ------------------------------------------------------------------------------------------------
 
     def _explained(
-        self, turned: frozenset[Place], base: Network, mended: Network, witness: Witness | None
+        self,
+        turned: frozenset[Place],
+        base: Network | None,
+        mended: Network,
+        witness: Witness | None,
+        layer: int = 0,
     ) -> dict[str, object]:
+        """`base`: what was mended in its numbers; None: a neuron was added to this layer."""
         again = agreement(mended, self.questions, fresh_answers(self.questions, self.generator))
         signs = tuple(Fault(Kind.SIGN, k, (i,), _SIGN, Certainty.LIKELY, witness=witness) for k, i in sorted(turned))
-        numbers = named(base, mended, witness)
+        numbers = [missing(layer, mended, witness)] if base is None else named(base, mended, witness)
         if not again.agree:
             return self._unexplained(witness)
         return {
@@ -232,7 +296,7 @@ class RowSearch:
             "explained": True,
             "outcome": (
                 f"No set of wrong signs explains the answers; with {len(numbers)} "
-                f"{'fault' if len(numbers) == 1 else 'faults'} in numbers mended"
+                f"{'fault' if len(numbers) == 1 else 'faults'} in {'numbers' if base else 'structure'} mended"
                 f"{f' and {len(signs)} signs' if signs else ''}, the network agrees with the oracle at "
                 f"{len(again.answers)} fresh points. Other explanations were not excluded."
             ),
