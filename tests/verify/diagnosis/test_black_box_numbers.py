@@ -11,11 +11,14 @@ from precise.formats import load_network, save_network
 from precise.oracle import ExactOracle
 from precise.oracles.select import oracle_of
 from precise.random_networks import random_network
+from precise.symmetry.canonical_form import canonical_form
 from verify.cli import VERBS
+from verify.diagnosis import planted
 from verify.diagnosis.black_box import diagnose_black_box
 from verify.diagnosis.black_box.answers import flipped
+from verify.diagnosis.black_box.outside_slice import cover
 from verify.diagnosis.black_box.parameter_fit import FloatNetwork, simple_within, with_entries
-from verify.diagnosis.black_box.row_search import cover
+from verify.diagnosis.black_box.row_scale import common_mantissa
 from verify.diagnosis.fault import Certainty, Kind
 from verify.equality import prove_equal
 from verify.verdict import Outcome
@@ -60,6 +63,51 @@ def test_exchanged_rows_are_named():
     (fault,) = diagnosis.faults
     assert (fault.kind, fault.layer, fault.neurons) == (Kind.PERMUTATION, 2, (1, 2))
     assert prove_equal(ORIGINAL, diagnosis.repaired).outcome is Outcome.EQUAL
+
+
+@pytest.mark.parametrize(
+    ("layer", "neuron", "index", "value"), [(1, 2, 0, 20), (1, 4, 0, -30), (2, 1, 0, 25), (1, 3, 5, 9), (2, 3, 1, -12)]
+)
+def test_one_number_far_off_from_a_float64_oracle(layer, neuron, index, value):
+    recovered = planted.set_entry(ORIGINAL, layer, neuron, index, value)
+    diagnosis = diagnose_black_box(oracle_of(ORIGINAL, "float64"), recovered)
+    (fault,) = diagnosis.faults
+    assert (fault.kind, fault.layer, fault.neurons) == (Kind.ENTRIES, layer, (neuron,))
+    assert [entry.index for entry in fault.entries] == [index]
+    assert fault.certainty is Certainty.LIKELY
+    assert diagnosis.repaired == ORIGINAL
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "neuron"), [("8-5x2-1", 1, 2), ("40-8x2-1", 1, 3), ("20-6x3-2", 3, 4), ("20-6x3-2", 1, 2)]
+)
+def test_a_missing_neuron_from_a_float64_oracle(shape, layer, neuron):
+    original = random_network(shape, 0)
+    oracle = oracle_of(original, "float64")
+    diagnosis = diagnose_black_box(oracle, planted.drop_neuron(original, layer, neuron))
+    (fault,) = diagnosis.faults
+    assert (fault.kind, fault.layer, fault.neurons) == (Kind.MISSING, layer, (original.widths[layer],))
+    assert fault.certainty is Certainty.LIKELY
+    assert fault.witness is not None
+    assert diagnosis.explained
+    assert diagnosis.queries == oracle.queries
+    assert canonical_form(original) == canonical_form(diagnosis.repaired)  # all digits, from rounded answers
+
+
+def test_a_copy_too_many_is_no_missing_neuron():
+    original = random_network("8-5x2-3", 0)
+    diagnosis = diagnose_black_box(oracle_of(original, "float64"), planted.copy_neuron(original, 1, 2))
+    assert [(fault.kind, fault.layer) for fault in diagnosis.faults] == [(Kind.SPURIOUS, 1)]
+    assert prove_equal(original, diagnosis.repaired).outcome is Outcome.EQUAL
+
+
+def test_the_scale_on_which_a_row_is_short():
+    generator = np.random.default_rng(3)
+    row = generator.standard_normal(5).astype(np.float32).astype(float)
+    noise = 1e-11 * generator.uniform(-1, 1, 4)
+    mantissa = common_mantissa(row[1:] / row[0] + noise, 1e-11)
+    assert np.frexp(row[0])[0] in (mantissa / 2**24, -mantissa / 2**24)
+    assert common_mantissa(generator.standard_normal(4), 1e-11) is None
 
 
 def test_another_network_is_left_unexplained_with_a_witness_of_nothing_proved():

@@ -64,6 +64,8 @@ class ByExtraction:
     def possible(self) -> bool:
         """Are the oracle's answers exact enough to read rows off them?"""
         precision = self.questions.oracle.precision
+        if self.questions.promise.evaluation is not None:
+            return False  # floats, whatever the oracle's precision says
         return precision is None or precision >= ENOUGH_BITS
 
     def run(self, fresh: Agreement) -> dict[str, object] | None:

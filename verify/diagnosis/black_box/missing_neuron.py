@@ -9,7 +9,7 @@ hyperplane is the neuron's; its outgoing weights are fitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,6 @@ from precise.network import Layer, Network
 from verify.diagnosis.black_box.answers import Answers, Floats, Questions, on_slice
 from verify.diagnosis.black_box.fresh_points import disagreeing
 from verify.diagnosis.black_box.parameter_fit import (
-    Fit,
     FloatNetwork,
     Parameter,
     fit,
@@ -29,6 +28,7 @@ from verify.diagnosis.black_box.parameter_fit import (
     simple_within,
     with_entries,
 )
+from verify.diagnosis.black_box.row_scale import MANTISSA, exact_rows
 
 HALVINGS = 14  # of a line, before the disagreement is taken to be affine
 SPARE = 8  # border points beyond the unknowns of a hyperplane
@@ -37,9 +37,6 @@ FLAT = 1e-8  # distance, in units of the largest coordinates, below which points
 ROUNDS = 60  # of weighted least squares
 NEAR = 1e-6  # share of the disagreement below which a fit is worth exact arithmetic
 STEP_BITS = 8  # along an input outside the slice, so short that no neuron changes state: 2^-8
-MANTISSA = 24  # bits of the weights that a row is supposed to have, in search of its scale
-TOO_COARSE = 2.0**-4  # of an integer: a ratio that is known no better tells nothing
-ENOUGH_CHOICE = 3  # mantissas that fit: more are no evidence
 DRAWN = 512  # points looked at for those where the neuron acts
 CENTRES = 64  # looked at for one where the neuron acts most
 
@@ -181,7 +178,7 @@ class MissingNeuron:
             floats = FloatNetwork(start).with_values(outgoing, first.values)
             found = fit(floats, [*entries, *outgoing], points, answers)
             values = np.insert(found.values[: len(entries)], pivot, turned[pivot])
-            for exact in _exact_rows(values, pivot, found):
+            for exact in exact_rows(values, pivot, found):
                 mended = self._settled(
                     layer, exact, found.values[len(entries) :] / to_float(abs(exact[pivot])), answers
                 )
@@ -238,7 +235,10 @@ class MissingNeuron:
         found = []
         for n, c in enumerate(others):
             radius = answers.radii[n][output] / abs(factor)
-            found.append((c, simple_within((answers.exact[n][output] - outputs[n][output]) / factor, radius)))
+            value = (answers.exact[n][output] - outputs[n][output]) / factor
+            short = round_to_bits(value, MANTISSA)
+            fits = radius < abs(value) and abs(short - value) <= radius
+            found.append((c, short if fits else simple_within(value, radius)))
         return found
 
 
@@ -279,45 +279,3 @@ def _pairs(agree: Sequence[int], differ: Sequence[int], count: int) -> list[tupl
 def _outgoing(network: Network, layer: int) -> list[Parameter]:
     """The weights of the layer's last neuron in the next layer."""
     return [(layer + 1, i, network.widths[layer]) for i in range(1, network.widths[layer + 1] + 1)]
-
-
-def _exact_rows(values: Floats, pivot: int, found: Fit) -> Iterator[list[fmpq]]:
-    """The row as ratios of float32 numbers, if it may be one, on the scale of such a row; then as it is."""
-    radius = float(np.insert(found.radius[: len(values) - 1], pivot, 0.0).max())
-    mantissa = common_mantissa(np.delete(values, pivot), radius)
-    if mantissa is not None:
-        sign = 1 if values[pivot] > 0 else -1
-        yield [
-            fmpq(sign * mantissa, 1 << MANTISSA) if n == pivot else _on_grid(v, mantissa) for n, v in enumerate(values)
-        ]
-    yield list(map(rational, values.tolist()))
-
-
-def common_mantissa(ratios: Floats, radius: float) -> int | None:
-    """The mantissa q of a float32 number of which all of these are float32 multiples p / q 2^e; None: there is none.
-
-    One ratio to 2^-44 leaves a few q; each further one is a multiple of 1/q for a wrong q with a chance of 2^-19.
-    """
-    odd = np.arange(1 << (MANTISSA - 1), 1 << MANTISSA, dtype=np.float64)
-    for ratio in sorted((r for r in ratios if abs(r) > 2 * radius), key=lambda r: -abs(r)):
-        scaled = odd * abs(ratio) / 2.0 ** np.floor(np.log2(abs(ratio)))  # in [2^23, 2^25): p of 24 or 25 bits
-        allowed = 2.0 ** (MANTISSA + 1) * max(radius / abs(ratio), 2.0**-52)
-        if allowed > TOO_COARSE:
-            continue
-        half = np.where(scaled >= 2.0**MANTISSA, scaled / 2, scaled)
-        odd = odd[np.abs(half - np.rint(half)) <= allowed]
-        if not len(odd):
-            return None
-    return int(odd[0]) if 0 < len(odd) < ENOUGH_CHOICE else None
-
-
-def _on_grid(value: float, mantissa: int) -> fmpq:
-    """The multiple p / q 2^e of the pivot's mantissa q that is next to a value, times q."""
-    if not value:
-        return fmpq(0)
-    scaled = rational(value) * mantissa
-    size = abs(scaled)
-    exponent = int(size.p).bit_length() - int(size.q).bit_length()
-    exponent -= size < fmpq(2) ** exponent
-    unit = fmpq(2) ** (exponent - MANTISSA + 1)
-    return fmpq((scaled / unit + fmpq(1, 2)).floor()) * unit / (1 << MANTISSA)

@@ -14,10 +14,11 @@ from flint import fmpq
 from scipy.linalg import qr
 
 from precise.network import Network
-from verify.diagnosis.black_box.answers import Answers, Floats, Integers, Place, Questions, flipped, on_slice
+from verify.diagnosis.black_box.answers import Answers, Floats, Place, Questions, flipped, on_slice
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, disagreeing, fresh_answers
 from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
 from verify.diagnosis.black_box.missing_neuron import Added, MissingNeuron
+from verify.diagnosis.black_box.outside_slice import OutsideSlice, widened
 from verify.diagnosis.black_box.parameter_fit import Fit, FloatNetwork, Parameter, fit, settled, with_entries
 from verify.diagnosis.black_box.row_faults import changed_entries, missing, named
 from verify.diagnosis.black_box.sampling import Sampler
@@ -33,9 +34,6 @@ DRAWN = 512  # points looked at for those that show a set of parameters
 NEAR = 1e-6  # share of the disagreement below which a fit is worth more answers
 WIDE = (0.25, 1.0, 4.0, 16.0)  # sizes of points that follow no recovered row
 ELSEWHERE = 48  # of them
-CENTRES = 64  # looked at for those at which all slopes outside the slice are asked for
-MOST_INPUTS = 16  # outside the slice whose weights are refitted; more are no few wrong numbers
-STEP = 2.0**-3  # along an input outside the slice, in search of wrong slopes; short, so that few neurons turn off
 Progress = Callable[[str], None]
 Group = tuple[Parameter, ...]
 
@@ -59,6 +57,7 @@ class RowSearch:
         self.columns = signs.columns
         weights, biases = on_slice(recovered, self.columns).to_numpy()[0]
         self.sampler = Sampler(weights, biases, generator)
+        self._outside = OutsideSlice(questions, self.columns, self.sampler, generator, progress)
 
     def run(self, fresh: Agreement) -> dict[str, object]:
         """The diagnosis' faults, outcome and repaired network.
@@ -99,7 +98,7 @@ class RowSearch:
                     return inside
             if not fitting or not self._refuted_elsewhere(fitting):
                 break
-        outside = self._outside(fitting[0]) if fitting else None
+        outside = self._outside.refitted(fitting[0]) if fitting else None
         return outside if outside is not None and agreement(outside, self.questions, fresh).agree else None
 
     def _refuted_elsewhere(self, fitting: Sequence[Network]) -> bool:
@@ -129,7 +128,7 @@ class RowSearch:
         if not disagreeing(sliced.evaluate(self.questions.batch(answers.points)).rows(), answers):
             return [base]
         if without := self._without_one(sliced, answers):
-            return [_widened(base, sliced, one, self.columns) for one in without]
+            return [widened(base, sliced, one, self.columns) for one in without]
         points = self.questions.to_floats(answers.points)
         apart = float(np.sqrt(np.mean((floats.held(points)[-1] - answers.values) ** 2)))
         chosen: Group = ()
@@ -157,7 +156,7 @@ class RowSearch:
             fitting = fitting or self._far(sliced, floats, chosen, apart, answers)
             if fitting:
                 fitting.sort(key=lambda network: changed_entries(sliced, network))
-                return [_widened(base, sliced, mended, self.columns) for mended in fitting]
+                return [widened(base, sliced, mended, self.columns) for mended in fitting]
             if best is None:
                 return []
             chosen = best[1]
@@ -231,50 +230,6 @@ class RowSearch:
             scores.append(float(np.linalg.norm(left - basis @ (basis.T @ left))) if table.any() else np.inf)
         return [groups[int(n)] for n in np.argsort(scores, kind="stable") if np.isfinite(scores[int(n)])]
 
-    # -- outside the slice -------------------------------------------------------------------------------------------
-
-    def _outside(self, base: Network) -> Network | None:
-        """First-layer weights of the inputs outside the slice, refitted where a slope is another one."""
-        others = [c for c in range(base.input_width) if c not in set(self.columns)]
-        if not others:
-            return None
-        self.progress("first-layer weights outside the slice")
-        wrong = self._wrong_slopes(base, others)
-        neurons = base.widths[1]
-        if not 0 < len(wrong) <= MOST_INPUTS or len(wrong) * (EQUATIONS * neurons + 8) > self.questions.left:
-            return None
-        mended = base
-        for c in wrong:
-            at = [*self.columns, c]
-            points = np.hstack([self.sampler.draw(EQUATIONS * neurons + 8), np.zeros((EQUATIONS * neurons + 8, 1))])
-            points[:, -1] = self.generator.choice([-2.0, -1.0, 1.0, 2.0], len(points))
-            answers = self.questions.ask(self.questions.to_grid(points), at)
-            sliced = on_slice(mended, at)
-            group = tuple((1, i, len(at)) for i in range(1, neurons + 1))
-            found = fit(FloatNetwork(sliced), group, self.questions.to_floats(answers.points), answers)
-            mended = _widened(mended, sliced, settled(sliced, found, self.questions, answers), at)
-        return mended
-
-    def _wrong_slopes(self, base: Network, others: Sequence[int]) -> list[int]:
-        """Inputs outside the slice along which an answer refutes the base."""
-        wrong: set[int] = set()
-        for centre in self._centres(base):
-            points = np.zeros((len(others), base.input_width), dtype=np.int64)
-            points[:, self.columns] = centre
-            points[np.arange(len(others)), list(others)] = int(STEP * 2**self.questions.grid)
-            answers = self.questions.ask(points, range(base.input_width))
-            wrong |= {others[n] for n in agreement(base, self.questions, answers).refuted}
-        return sorted(wrong)
-
-    def _centres(self, base: Network) -> Integers:
-        """Points of the slice that between them show every first-layer neuron that acts at any."""
-        points = self.questions.to_grid(self.sampler.draw(CENTRES))
-        sliced = FloatNetwork(on_slice(base, self.columns))
-        biases = [(1, i, 0) for i in range(1, base.widths[1] + 1)]
-        slopes = sliced.jacobian(sliced.held(self.questions.to_floats(points)), biases)
-        acting = np.abs(slopes).reshape(CENTRES, -1, len(biases)).max(axis=1) > 0
-        return points[cover(acting)]
-
     # -- what is said ------------------------------------------------------------------------------------------------
 
     def _explained(
@@ -341,16 +296,6 @@ _SIGN = (
 )
 
 
-def cover(shown: np.ndarray) -> list[int]:
-    """Few rows of a table of truths that have True in every column that has one, greedily."""
-    chosen: list[int] = []
-    missing = shown.any(axis=0)
-    while missing.any():
-        chosen.append(int(np.argmax((shown & missing).sum(axis=1))))
-        missing = missing & ~shown[chosen[-1]]
-    return chosen
-
-
 def _groups(network: Network) -> Iterator[Group]:
     """Every row, and every hidden neuron's outgoing weights."""
     for k, layer in enumerate(network.layers, 1):
@@ -359,18 +304,3 @@ def _groups(network: Network) -> Iterator[Group]:
     for k, layer in enumerate(network.layers[1:], 2):
         for j in range(1, layer.inputs + 1):
             yield tuple((k, i, j) for i in range(1, layer.neurons + 1))
-
-
-def _widened(base: Network, sliced: Network, mended: Network, columns: Sequence[int]) -> Network:
-    """The base with what was mended on the slice."""
-    parameters: list[Parameter] = []
-    values = []
-    for k, (old, new) in enumerate(zip(sliced.layers, mended.layers, strict=True), 1):
-        for i, (before, after) in enumerate(zip(old.weights, new.weights, strict=True), 1):
-            changed = [(j, w) for j, (v, w) in enumerate(zip(before, after, strict=True)) if v != w]
-            parameters += [(k, i, 1 + (columns[j] if k == 1 else j)) for j, _ in changed]
-            values += [w for _, w in changed]
-        changed = [(i, b) for i, (a, b) in enumerate(zip(old.biases, new.biases, strict=True), 1) if a != b]
-        parameters += [(k, i, 0) for i, _ in changed]
-        values += [b for _, b in changed]
-    return with_entries(base, parameters, values)

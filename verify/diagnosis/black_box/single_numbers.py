@@ -1,8 +1,8 @@
 """One number that is far off: where least squares would not arrive by itself, every number is tried at many values.
 
 The outputs are affine in a number as long as no neuron changes state, so between the values at which its neuron would
-change state at some point there is nothing to miss. Their quantiles are tried, for every bias, and for every weight
-where there are not too many; from the best ones least squares goes on.
+change state at some point there is nothing to miss. Their quantiles and as many values evenly between them are tried,
+for every bias, and for every weight where there are not too many; from the best ones least squares goes on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from verify.diagnosis.black_box.answers import Answers, Floats
 from verify.diagnosis.black_box.parameter_fit import FloatNetwork, Parameter
 
-VALUES = 24  # of a number
-POINTS = 64  # looked at
+VALUES = 20  # quantiles of a number, and as many evenly
+POINTS = 96  # looked at
 MOST_NUMBERS = 2_000  # tried; the biases come first
 BEST = 12  # that least squares starts from
 
@@ -28,7 +28,8 @@ def far_starts(network: FloatNetwork, points: Floats, answers: Answers) -> list[
         points: in input units, shape (points, inputs).
         answers: at these points.
     """
-    points, wanted = points[:POINTS], answers.values[:POINTS]
+    few = np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))
+    points, wanted = points[few], answers.values[few]
     held = network.held(points)
     found: list[tuple[float, Parameter, float]] = []
     for number, parameter in enumerate(_numbers(network)):
@@ -62,7 +63,8 @@ def _tried(network: FloatNetwork, held: list[Floats], parameter: Parameter, want
     if not acting.any():
         return np.empty(0), np.empty(0)
     turns = now - own[acting] / factor[acting]  # with such a value the neuron would change state at a point
-    values = np.quantile(turns, (np.arange(VALUES) + 0.5) / VALUES)
+    quantiles = np.quantile(turns, (np.arange(VALUES) + 0.5) / VALUES)
+    values = np.concatenate([quantiles, np.linspace(turns.min(), turns.max(), VALUES)])
     others = np.maximum(own + (values[:, None] - now) * factor, 0) - np.maximum(own, 0)
     change = others[:, :, None] * network.arrays[k][0][i - 1]
     after = held[k] @ network.arrays[k][0] + network.arrays[k][1] + change
