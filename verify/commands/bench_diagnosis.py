@@ -123,13 +123,13 @@ def _identity(tool: str, kinds: Sequence[Kind], shapes: Sequence[str], seed: int
 
 def _kinds(names: list[str]) -> tuple[Kind, ...]:
     """The kinds by their short names, which are the enumeration's."""
-    from verify.diagnosis.fault import Kind
+    from verify.diagnosis.planting import KINDS
 
-    known = {kind.name.lower(): kind for kind in Kind}
+    known = {kind.name.lower(): kind for kind in KINDS}
     for name in names:
         if name.lower() not in known:
             raise InputError(f"--kinds {name}: expected one of {', '.join(known)}")
-    return tuple(dict.fromkeys(known[name.lower()] for name in names)) or tuple(Kind)
+    return tuple(dict.fromkeys(known[name.lower()] for name in names)) or KINDS
 
 
 def _tool(reference: str | None) -> tuple[Tool, str]:

@@ -20,7 +20,7 @@ from precise.journal.file import Journal
 from precise.network import Network
 from precise.random_networks import random_network
 from verify.diagnosis.fault import Certainty, Fault, Kind
-from verify.diagnosis.planting import Case, Place, plant
+from verify.diagnosis.planting import KINDS, Case, Place, plant
 from verify.diagnosis.scoring import Answer, Result, Tool, score
 from verify.diagnosis.white_box import diagnose
 from verify.errors import InputError
@@ -94,7 +94,7 @@ def place_of(fault: Fault) -> Place:
 
 def run_bench(
     tool: Tool,
-    kinds: Sequence[Kind] = tuple(Kind),
+    kinds: Sequence[Kind] = KINDS,
     shapes: Sequence[str] = SHAPES,
     runs: int = 100,
     seed: int = 0,

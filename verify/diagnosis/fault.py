@@ -28,6 +28,7 @@ class Kind(Enum):
     PERMUTATION = "permutation not undone"  # rows changed places, the next layer's columns did not
     PRECISION = "precision loss"  # every row of the layer is right to some bits and no further
     OUTPUT = "wrong output layer"  # entries of the output layer
+    DEPTH = "wrong number of layers"  # of the whole network; the layer is the first one without counterpart
 
 
 class Certainty(Enum):

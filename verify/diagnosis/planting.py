@@ -41,6 +41,7 @@ ORDER = (  # of making: a copy is made when all rows are as they will be, a neur
     Kind.MISSING,
 )
 
+KINDS = tuple(kind for kind in Kind if kind in ORDER)  # that can be planted
 Place = tuple[str, int, tuple[int, ...]]  # kind in words, layer, neurons: what a tool has to name
 
 

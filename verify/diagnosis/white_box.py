@@ -14,13 +14,14 @@ from itertools import combinations
 from precise.network import Network
 from precise.symmetry.canonical_form import CanonicalForm, canonical_form
 from verify.diagnosis.agreement_map import agreement_map
+from verify.diagnosis.depths import compare_depths
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.diagnosis.mending import Bench, mended
 from verify.diagnosis.merging import Copy, merge_copies
 from verify.diagnosis.naming import Named, name_faults
 from verify.diagnosis.peeling import Peeling, peel
 from verify.diagnosis.witnesses import find_witnesses
-from verify.equality.structural import CLAIM, prove_equal
+from verify.equality.structural import CLAIM
 from verify.errors import InputError
 from verify.verdict import Outcome, Verdict
 
@@ -73,7 +74,7 @@ def diagnose(
     if forms[0] == forms[1]:
         found = _no_fault(original, recovered, forms[0])
     elif len(original.layers) != len(recovered.layers):
-        found = _other_depth(original, recovered, seconds, progress)
+        found = compare_depths(original, recovered, seconds, progress)
     else:
         found = _White(original, recovered, forms, seconds, seed, progress).diagnosis()
     return replace(found, seconds=time.monotonic() - started, seed=seed)
@@ -162,6 +163,7 @@ class _White:
         if not proved:
             return fallback, []
         assert size is not None
+        proved.sort(key=lambda one: len(one.named))  # as many changes in fewer neurons are the likelier ones
         left_out = [peeling.cost + len(dropped) for peeling, dropped in candidates[MOST_EXPLANATIONS:]]
         left_out += [p.left_out + len(dropped) for p, dropped in candidates if p.left_out is not None]
         return replace(proved[0], cut=min(left_out, default=size + 1) <= size), proved[1:]
@@ -250,15 +252,6 @@ def _no_fault(original: Network, recovered: Network, form: CanonicalForm) -> Dia
     reason = f"both networks have the same canonical form, {len(form.units)} units in exact arithmetic"
     verdict = Verdict(Outcome.EQUAL, f"all of R^{original.input_width}", CLAIM, reason)
     return Diagnosis((), True, f"No fault: {reason}.", recovered, verdict)
-
-
-def _other_depth(original: Network, recovered: Network, seconds: float, progress: Progress) -> Diagnosis:
-    counts = f"{len(recovered.layers)} layers, and the original has {len(original.layers)}"
-    verdict = prove_equal(original, recovered, timeout=seconds, progress=progress)
-    if verdict.outcome is Outcome.EQUAL:
-        return Diagnosis((), True, f"No fault: {verdict.reason}.", recovered, verdict)
-    outcome = f"The recovered network has {counts}: layers are not compared across depths, so no fault is named."
-    return Diagnosis((), False, outcome, None, verdict, details={"shown": verdict.witness is not None})
 
 
 def _outcome(explanation: Explanation, alternatives: int, faults: Sequence[Fault], shown: bool, seconds: float) -> str:

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from fixtures import mutants
 from precise.errors import InputError
+from precise.network import Network
 from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate, rewritten
 from verify.diagnosis import layer_fit, peeling, planted
 from verify.diagnosis.bench import SHAPES, place_of
+from verify.diagnosis.depths import paired_layers
 from verify.diagnosis.fault import Certainty, Kind
 from verify.diagnosis.planting import plant, scrambled
 from verify.diagnosis.white_box import diagnose
@@ -197,8 +199,52 @@ def test_a_fault_of_a_neuron_without_effect_is_none():
 
 def test_other_depths_are_not_guessed_at():
     found = diagnose(NETWORK, random_network("8-6x2-2", 1), seconds=5)
-    assert found.faults == ()
+    (fault,) = found.faults
+    assert (fault.kind, fault.layer, fault.neurons) == (Kind.DEPTH, 1, ())
+    assert fault.certainty is Certainty.LIKELY
     assert not found.explained
     assert "has 3 layers, and the original has 4" in found.outcome
+    assert "no layer is recognised" in found.outcome
+    assert found.details["paired_layers"] == []
     with pytest.raises(InputError, match="same number of inputs"):
         diagnose(NETWORK, random_network("7-6x3-2", 1))
+
+
+def without_layer(network, layer):
+    return Network((*network.layers[: layer - 1], *network.layers[layer:]))
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3, 4])
+def test_a_layer_that_is_missing_or_too_many_is_told(gone):
+    whole = random_network("5-5x4-2", 3)
+    part = without_layer(whole, gone)
+    pairs = [(p.original, p.recovered, p.agree) for p in paired_layers(whole, part)]
+    expected = [(n + (n >= gone), n, 5 if n < 4 else 2) for n in range(1, 5)]
+    assert pairs == expected
+    assert [(b, a, agree) for a, b, agree in pairs] == [
+        (p.original, p.recovered, p.agree) for p in paired_layers(part, whole)
+    ]
+    for original, recovered in ((whole, part), (part, whole)):
+        found = diagnose(original, recovered, seconds=2)
+        (fault,) = found.faults
+        assert (fault.kind, fault.layer) == (Kind.DEPTH, gone)
+        assert fault.witness is not None
+        assert original(fault.witness.point) != recovered(fault.witness.point)
+        assert found.verdict.outcome is Outcome.DIFFERENT
+
+
+def test_layers_below_the_missing_one_are_read_in_any_order():
+    whole = random_network("6-5x3-2", 4)
+    part, _ = scrambled(without_layer(whole, 3), np.random.default_rng(2))
+    pairs = paired_layers(whole, part)
+    assert [(p.original, p.recovered, p.agree) for p in pairs] == [(1, 1, 5), (2, 2, 5)]
+    assert "in all 5 neurons" in pairs[0].text
+
+
+def test_fewer_faults_go_before_more_of_the_same_size():
+    """Outputs 1 and 2 contradict each other in a weight whose scale is not known: one more entry, or one more fault."""
+    case = plant(random_network("4-8x2-2", 397104638), [Kind.PRECISION, Kind.OUTPUT], 397104638, True)
+    found = diagnose(case.original, case.recovered, seconds=0)
+    assert {place_of(fault) for fault in found.faults} == case.places
+    assert len(found.alternatives) == 1
+    assert len(found.alternatives[0]) > len(found.faults)
