@@ -10,9 +10,9 @@ from flint import fmpq
 from precise.network import Network
 from verify.diagnosis.agreement import log2
 from verify.diagnosis.fault import Fault, Kind
-from verify.diagnosis.layer_fit import Reading, Side
 from verify.diagnosis.merging import Merged, Rows, merge_copies, rows_of
 from verify.diagnosis.peeling import Peeling, peel
+from verify.diagnosis.sides import Reading, Side
 
 Layer = dict[str, Any]  # "layer", "output" and "neurons", as the heat map of a report takes them
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from flint import fmpq
 
 from precise.network import Network
-from verify.diagnosis.layer_fit import Side
 from verify.diagnosis.merging import Copy, Rows, network_of, rows_of
 from verify.diagnosis.peeling import Peeling
+from verify.diagnosis.sides import Side
 
 
 @dataclass

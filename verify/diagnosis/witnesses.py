@@ -74,7 +74,7 @@ def _picture(
     It shows the fault only if the whole recovered network differs there, too; None: no picture does.
     """
     original, recovered = networks
-    points = _pictures((original, alone), suspects, generator)
+    points = picture_points((original, alone), suspects, generator)
     right, wrong, whole = ([tuple(network(point)) for point in points] for network in (original, alone, recovered))
     gaps = [max(abs(a - b) for a, b in zip(*pair, strict=True)) for pair in zip(right, wrong, strict=True)]
     told = [n for n, gap in enumerate(gaps) if gap and right[n] != whole[n]]
@@ -84,7 +84,7 @@ def _picture(
     return Witness(tuple(points[best]), right[best], whole[best])
 
 
-def _pictures(
+def picture_points(
     networks: tuple[Network, Network], suspects: Sequence[Neuron], generator: np.random.Generator
 ) -> list[list[fmpq]]:
     """Inputs in [0, 1]: noise, and for the first suspect neuron the signs of its slopes as white and black."""

@@ -9,10 +9,12 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.arithmetic import to_fraction
+from precise.arithmetic import Batch, to_fraction
 from precise.errors import InputError
 from precise.network import Network
 from precise.oracle import ExactOracle, FunctionOracle
+from precise.oracles.hardware import HardwareOracle
+from precise.oracles.promise import promise_of
 from precise.oracles.select import oracle_of
 from precise.random_networks import random_network
 from verify.diagnosis.black_box import diagnose_black_box
@@ -246,3 +248,34 @@ def test_how_many_signs_can_all_be_tried():
     assert largest_size(80) == 3
     assert largest_size(5) == 5
     assert largest_size(0) == 0
+
+
+@pytest.mark.parametrize("precision", ["float64", "float16", "exact"])
+def test_a_network_that_reads_pictures_is_shown_wrong_by_one(precision):
+    original = random_network("16-6x2-2", 4)
+    oracle = oracle_of(original, precision)
+    recovered = flipped(original, [(1, 2), (2, 5)])
+    diagnosis = diagnose_black_box(oracle, recovered)
+    assert diagnosis.queries == oracle.queries
+    assert diagnosis.faults
+    for fault in diagnosis.faults:
+        point = fault.witness.point
+        assert all(0 <= v <= 1 for v in point)
+        assert list(fault.witness.second) == list(recovered(point))
+        points = Batch.from_rows([list(point)])
+        radii = promise_of(oracle).radii(points, Batch.from_rows([list(fault.witness.first)]))[0]
+        true = oracle.rounded_network() if isinstance(oracle, HardwareOracle) else original
+        gaps = [
+            (abs(said - right), abs(said - other), radius)
+            for said, right, other, radius in zip(
+                fault.witness.first, true(point), fault.witness.second, radii, strict=True
+            )
+        ]
+        assert all(right <= radius for right, _, radius in gaps)
+        assert any(other > radius for _, other, radius in gaps)
+
+
+def test_what_is_no_picture_keeps_its_input():
+    original = random_network("15-6x2-1", 4)
+    diagnosis = diagnose_black_box(oracle_of(original, "float64"), flipped(original, [(1, 2)]))
+    assert diagnosis.faults[0].witness is not None

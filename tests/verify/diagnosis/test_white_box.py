@@ -11,7 +11,7 @@ from precise.errors import InputError
 from precise.network import Network
 from precise.random_networks import random_network
 from tests.precise.rewritings import evaluate, rewritten
-from verify.diagnosis import layer_fit, peeling, planted
+from verify.diagnosis import input_fit, layer_fit, peeling, planted
 from verify.diagnosis.bench import SHAPES, place_of
 from verify.diagnosis.depths import paired_layers
 from verify.diagnosis.fault import Certainty, Kind
@@ -146,7 +146,8 @@ def test_a_search_that_was_cut_off_proves_nothing(monkeypatch):
     copy = planted.scale_row(planted.flip_sign(NETWORK, 2, 3), 1, 2, 3)
     assert {fault.certainty for fault in diagnose(NETWORK, copy, seconds=0).faults} == {Certainty.PROVED}
     monkeypatch.setattr(peeling, "MOST_FOLLOWED", 1)
-    monkeypatch.setattr(layer_fit, "MOST_READINGS", 1)
+    for module in (layer_fit, input_fit):
+        monkeypatch.setattr(module, "MOST_READINGS", 1)
     original = random_network("5-4x2-1", seed=2)
     ambiguous = planted.scale_row(scrambled(original, np.random.default_rng(1))[0], 2, 3, "5/2")
     found = diagnose(original, ambiguous, seconds=0)

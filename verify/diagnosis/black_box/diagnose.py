@@ -20,6 +20,7 @@ from precise.oracle import Oracle
 from verify.diagnosis.black_box.answers import Place, Questions, flipped
 from verify.diagnosis.black_box.by_extraction import ByExtraction
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, fresh_answers
+from verify.diagnosis.black_box.picture_witness import with_pictures
 from verify.diagnosis.black_box.row_search import RowSearch
 from verify.diagnosis.black_box.sign_search import SignSearch
 from verify.diagnosis.black_box.signs import Signs
@@ -80,6 +81,13 @@ class _Run:
         self.search = SignSearch(questions, recovered, self.generator)
 
     def everything(self) -> dict[str, object]:
+        found = self._found()
+        faults: Any = found["faults"]
+        repaired: Any = found.get("repaired")
+        shown = with_pictures(faults, self.recovered, repaired, self.questions, self.generator)
+        return {**found, "faults": shown}
+
+    def _found(self) -> dict[str, object]:
         try:
             fresh = agreement(self.recovered, self.questions, fresh_answers(self.questions, self.generator))
             signs = self.search.run(self.progress)
