@@ -175,3 +175,19 @@ def test_the_command_refuses_what_cannot_be(tmp_path, capsys):
     assert diagnose(model, "--oracle", model, "--oracle-precision", "float65") == 2
     assert diagnose(model, "--oracle", model, "--repair", model) == 2
     assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_imprecise_rows_are_refined_from_a_precise_oracle():
+    """Every row right to 16 bits, and one sign wrong: with 256 bits all of it is mended to equality."""
+    original = random_network("10-5-1", 3)
+    rough = planted.round_layer(planted.round_layer(original, 1, 16), 2, 20)
+    for wrong in (rough, flipped(rough, [(1, 2)])):
+        oracle = oracle_of(original, "bits:256")
+        diagnosis = diagnose_black_box(oracle, wrong)
+        lost = [(fault.layer, fault.bits) for fault in diagnosis.faults if fault.kind is Kind.PRECISION]
+        assert [layer for layer, _ in lost] == [1, 2]
+        assert 13 <= lost[0][1] <= 17
+        assert [fault.place for fault in diagnosis.faults if fault.kind is Kind.SIGN] == [(1, 2)] * (wrong is not rough)
+        assert all(fault.certainty is Certainty.LIKELY for fault in diagnosis.faults)
+        assert diagnosis.queries == oracle.queries
+        assert canonical_form(diagnosis.repaired) == canonical_form(original)

@@ -16,6 +16,7 @@ from precise.extract import Extraction, extract
 from precise.layers.hidden_layer import Patience
 from precise.network import Network
 from precise.oracle import Oracle
+from precise.oracles.promise import promise_of
 from verify.diagnosis.black_box.answers import Questions
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault
@@ -39,6 +40,7 @@ class LimitedOracle:
     def __init__(self, oracle: Oracle, budget: int) -> None:
         self.input_width, self.output_width = oracle.input_width, oracle.output_width
         self.precision, self.budget, self.queries = oracle.precision, budget, 0
+        self.promise = promise_of(oracle)
         self._oracle, self._most = oracle, budget
 
     def query(self, points: Batch) -> Batch:

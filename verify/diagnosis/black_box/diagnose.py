@@ -19,6 +19,7 @@ from precise.network import Network
 from precise.oracle import Oracle
 from verify.diagnosis.black_box.answers import Place, Questions, flipped
 from verify.diagnosis.black_box.by_extraction import ByExtraction
+from verify.diagnosis.black_box.by_refinement import ByRefinement
 from verify.diagnosis.black_box.fresh_points import Agreement, agreement, fresh_answers
 from verify.diagnosis.black_box.picture_witness import with_pictures
 from verify.diagnosis.black_box.row_search import RowSearch
@@ -195,6 +196,9 @@ class _Run:
             found = search.run(fresh)
         except BudgetExceeded as stop:
             found, stopped = {"explained": False}, stop
+        if not found["explained"]:
+            refinement = ByRefinement(self.questions, self.recovered, self.seed, self.progress)
+            found = refinement.run([*search.bases(), self.search.nearest()], fresh) or found
         if not found["explained"] and extraction.possible:
             found = extraction.run(fresh) or _after(extraction, found)
         if stopped is not None and not found["explained"]:

@@ -66,20 +66,20 @@ class RowSearch:
             BudgetExceeded, OracleError: from the oracle.
         """
         witness = fresh.witness(self.questions)
-        for turned in self._bases():
+        for turned in self.bases():
             self.progress("numbers: rows and columns one by one")
             base = flipped(self.recovered, turned)
             found = self._mended(base, fresh.answers)
             if found is not None:
                 return self._explained(turned, base, found, witness)
-        for turned in self._bases():
+        for turned in self.bases():
             self.progress("a neuron that is missing")
             added = self._added(flipped(self.recovered, turned), fresh.answers)
             if added is not None:
                 return self._explained(turned, None, added.network, witness, added.layer)
         return self._unexplained(witness)
 
-    def _bases(self) -> list[frozenset[Place]]:
+    def bases(self) -> list[frozenset[Place]]:
         """Sets of signs to start from: those that fit on the slice, and what single moves say, fewer layers first."""
         wrong = frozenset(place for place, proof in self.signs.proofs.items() if proof.sign < 0)
         layers = sorted({k for k, _ in self.signs.proofs})

@@ -16,7 +16,7 @@ from verify.diagnosis.black_box.fresh_points import disagreeing
 from verify.diagnosis.black_box.isolated_moves import IsolatedMoves
 from verify.diagnosis.black_box.relaxed_signs import RelaxedSigns
 from verify.diagnosis.black_box.sampling import Sampler
-from verify.diagnosis.black_box.sign_sets import SPARE, fitted, largest_size, not_refuted, try_all
+from verify.diagnosis.black_box.sign_sets import SPARE, fitted, greedy, largest_size, not_refuted, try_all
 from verify.diagnosis.black_box.signs import Signs
 from verify.diagnosis.black_box.solver_signs import SolverSigns
 
@@ -194,6 +194,19 @@ class SignSearch:
         enough = 4 * float(np.median(self.signs.answers.errors))
         best = [int(i) for i in np.argsort(-spread)[:4] if spread[i] > max(enough, 1e-12 * float(np.abs(values).max()))]
         return points[best] if best else None
+
+    def nearest(self) -> frozenset[Place]:
+        """The set of wrong signs at which a greedy search leaves least, whatever refutes it: for imprecise rows."""
+        if self.signs.answers is None:
+            return frozenset()
+        places = [(k, i) for k in range(1, self.last) for i in range(1, self.recovered.widths[k] + 1)]
+        shares = np.zeros(len(places))
+        if places:
+            shares = greedy(self._relaxed(frozenset(), 1), places, shares)
+        below = frozenset(place for place, t in zip(places, shares, strict=True) if t)
+        tables, rights = self._relaxed(below, self.last).systems((), np.zeros((1, 0)))
+        found = np.linalg.lstsq(tables[0], rights[0], rcond=None)[0]
+        return below | {(self.last, i) for i, t in enumerate(found, 1) if t > 0.5}
 
     def _sort(self, found: Sequence[frozenset[Place]]) -> None:
         """Explanations that are one function are one, and the signs in which they differ are open."""
