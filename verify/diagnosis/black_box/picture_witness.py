@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from flint import fmpq
 
+from precise.errors import BudgetExceeded
 from precise.network import Network
 from verify.diagnosis.black_box.answers import Questions
 from verify.diagnosis.black_box.fresh_points import agreement
@@ -50,8 +51,11 @@ def with_pictures(
     points = questions.to_grid(np.array(_floats(picture_points((other, recovered), suspects, generator))))
     if repaired is not None:
         points = points[_most_telling(recovered, repaired, questions, points)]
-    seen = agreement(recovered, questions, questions.ask(points[:ASKED], range(recovered.input_width)))
-    witness = seen.witness(questions)
+    try:
+        answers = questions.ask(points[:ASKED], range(recovered.input_width))
+    except BudgetExceeded:  # the oracle's own; the faults have an input already
+        return tuple(faults)
+    witness = agreement(recovered, questions, answers).witness(questions)
     return tuple(faults) if witness is None else tuple(_shown_by(fault, witness) for fault in faults)
 
 
