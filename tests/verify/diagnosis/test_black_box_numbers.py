@@ -97,7 +97,7 @@ def test_a_missing_neuron_from_a_float64_oracle(shape, layer, neuron):
 def test_a_copy_too_many_is_no_missing_neuron():
     original = random_network("8-5x2-3", 0)
     diagnosis = diagnose_black_box(oracle_of(original, "float64"), planted.copy_neuron(original, 1, 2))
-    assert [(fault.kind, fault.layer) for fault in diagnosis.faults] == [(Kind.SPURIOUS, 1)]
+    assert [(fault.kind, fault.layer, fault.neurons) for fault in diagnosis.faults] == [(Kind.DUPLICATE, 1, (2, 6))]
     assert prove_equal(original, diagnosis.repaired).outcome is Outcome.EQUAL
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flint import fmpq
 
-from precise.arithmetic import to_float
+from precise.arithmetic import primitive, to_float
 from precise.network import Network, Row
 from verify.diagnosis.fault import Certainty, Entry, Fault, Kind
 from verify.verdict import Witness
@@ -28,7 +28,8 @@ def named(base: Network, mended: Network, witness: Witness | None) -> list[Fault
         if all(_only(base, mended, place, j) for place in above):
             for place in above:
                 rows.pop(place)
-            found.append(_column_fault(k, j, factor, witness))
+            copies = [] if factor else _copies(base, k, j)
+            found.append(_duplicate(k, copies, witness) if copies else _column_fault(k, j, factor, witness))
     for (k, i), entries in rows.items():
         found.append(_row_fault(base, mended, k, i, entries, witness))
     return found
@@ -83,6 +84,24 @@ def _whole_columns(base: Network, mended: Network) -> dict[tuple[int, int], fmpq
             if told and len(factors) == 1 and factors != {fmpq(1)}:
                 found[k, j + 1] = factors.pop()
     return found
+
+
+def _copies(network: Network, k: int, j: int) -> list[int]:
+    """The neurons of a layer whose rows are positive multiples of one of them; none if it is alone."""
+    own = _row(network, k, j)
+    if not any(own):
+        return []
+    same = [i for i in range(1, network.widths[k] + 1) if primitive(_row(network, k, i)) == primitive(own)]
+    return same if len(same) > 1 else []
+
+
+def _duplicate(k: int, neurons: list[int], witness: Witness | None) -> Fault:
+    names = " and ".join(map(str, neurons))
+    text = (
+        f"The rows of neurons {names} of layer {k} are positive multiples of each other, and without the outgoing "
+        "weights of one of them all answers are explained: the copy's weights were not shared out."
+    )
+    return Fault(Kind.DUPLICATE, k, tuple(neurons), text, Certainty.LIKELY, witness=witness)
 
 
 def _exchanged(
