@@ -43,6 +43,12 @@ class Explanation:
     cut: bool = False  # were explanations of this size or smaller left out of the search?
 
     @property
+    def structure(self) -> frozenset[object]:
+        """What is not wrong entries: of explanations that share it, the one with the fewest wrong rows is told first."""
+        entries = (Kind.ENTRIES, Kind.OUTPUT)
+        return frozenset(named.key for named in self.named if named.fault.kind not in entries)
+
+    @property
     def key(self) -> frozenset[object]:
         """The set of faults, for comparison."""
         return frozenset(named.key for named in self.named)
@@ -163,7 +169,8 @@ class _White:
         if not proved:
             return fallback, []
         assert size is not None
-        proved.sort(key=lambda one: len(one.named))  # as many changes in fewer neurons are the likelier ones
+        structure = proved[0].structure
+        proved.sort(key=lambda one: (one.structure != structure, len(one.named) if one.structure == structure else 0))
         left_out = [peeling.cost + len(dropped) for peeling, dropped in candidates[MOST_EXPLANATIONS:]]
         left_out += [p.left_out + len(dropped) for p, dropped in candidates if p.left_out is not None]
         return replace(proved[0], cut=min(left_out, default=size + 1) <= size), proved[1:]
