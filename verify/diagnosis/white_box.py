@@ -44,7 +44,7 @@ class Explanation:
 
     @property
     def structure(self) -> frozenset[object]:
-        """What is not wrong entries: of explanations that share it, the one with the fewest wrong rows is told first."""
+        """What is not wrong entries: of explanations that share it, one with the fewest wrong rows is told first."""
         entries = (Kind.ENTRIES, Kind.OUTPUT)
         return frozenset(named.key for named in self.named if named.fault.kind not in entries)
 
