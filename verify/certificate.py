@@ -33,6 +33,7 @@ def assemble(
     mantissa: int | None,
     tighten: Sequence[Mapping[str, object]],
     trees: Sequence[Sequence[Mapping[str, object]]],
+    phases: bool = False,
 ) -> Certificate:
     """A certificate without the bounds that it proves: `sealed` adds them."""
     return {
@@ -43,6 +44,7 @@ def assemble(
         "claim": claim.to_json(),
         "pairs": [[[i, j, to_text(factor)] for i, j, factor in layer] for layer in pairs],
         "mantissa": mantissa,
+        "phases": phases,
         "tighten": list(tighten),
         "trees": list(trees),
     }

@@ -31,7 +31,7 @@ from verify.differential.finish import MOST_INPUTS, finish
 from verify.differential.kept import Kept
 from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
-from verify.differential.problem import Problem, float_target, to_near
+from verify.differential.problem import Problem, float_target, phases_fit, to_near
 from verify.errors import InputError
 from verify.properties.claim import Claim, SameTop1, Within, replay, short, within
 from verify.properties.domain import Domain
@@ -212,12 +212,19 @@ class _Task:
         zero = within(0, self.first.output_width)
         problem = replace(self.problem(zero), exact=False)
         goal = _Climber(self, problem, gap)
-        root = bounds.whole(self.layers, self.lower, self.upper)
+        root = bounds.whole(self.layers, self.lower, self.upper, by_phase=True)
+        phases = phases_fit(self.layers, root)
+        if not phases:
+            root = bounds.whole(self.layers, self.lower, self.upper)
         self.attack(problem, goal, FIRST_STARTS)
         found = self.search(problem, root, goal)
-        certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found)
-        while (upper := _greatest(proved)) > goal.attained * (1 + _exact(gap)) and self.finishable(found):
-            near = within(goal.attained * (1 + _exact(gap)), self.first.output_width)
+        if phases and not found.closed and not found.interrupted and self.left() > self.effort.seconds / 2:
+            phases = False  # every phase is decided somewhere, and executions still reach further than inputs
+            found = self.search(problem, bounds.whole(self.layers, self.lower, self.upper), goal)
+        certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found, phases)
+        close = goal.attained * (1 + _exact(gap))
+        while (upper := _greatest(proved)) > close and self.finishable(found) and not phases:
+            near = within(close, self.first.output_width)
             fresh = _copied(certificate) | {"claim": near.to_json()}
             point = finish(fresh, self.first, self.second, self.end())
             if point is None:
@@ -225,6 +232,7 @@ class _Task:
                 upper = _greatest(proved)
                 break
             goal.try_exact(point)
+            close = goal.attained * (1 + _exact(gap))
         claim = Within((max(upper, fmpq(0)),) * self.first.output_width)
         certificate = sealed(certificate, claim, proved)
         details: dict[str, object] = {
@@ -234,7 +242,7 @@ class _Task:
             **self.figures(found, proved),
         }
         text = f"attained {short(goal.attained)}, proved at most {short(claim.epsilon[0])}"
-        closed = upper <= goal.attained * (1 + _exact(gap))
+        closed = upper <= close
         outcome = Outcome.UNKNOWN if not closed else Outcome.EQUIVALENT if upper > 0 else Outcome.EQUAL
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
         return Decision(verdict, certificate, found.history)
@@ -319,15 +327,17 @@ class _Task:
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
         return Decision(verdict, certificate, found.history)
 
-    def certified(self, claim: Claim, mantissa: int | None, found: Search) -> tuple[Certificate, Proved]:
+    def certified(
+        self, claim: Claim, mantissa: int | None, found: Search, phases: bool = False
+    ) -> tuple[Certificate, Proved]:
         """The search's trees with what they prove; without their splits if that takes too long to find out."""
         self.effort.tracer(f"checking {found.nodes} parts in exact arithmetic")
         parts = self.first, self.second, self.domain, claim, self.pairs, mantissa
-        certificate = assemble(*parts, found.tighten, found.trees)
+        certificate = assemble(*parts, found.tighten, found.trees, phases)
         try:
             return certificate, self.evaluated(certificate, found)
         except _TimeOver:
-            certificate = assemble(*parts, found.tighten, [[{"leaf": {}}] for _ in found.trees])
+            certificate = assemble(*parts, found.tighten, [[{"leaf": {}}] for _ in found.trees], phases)
             return certificate, evaluate(certificate, self.first, self.second)
 
     def better(self, old: Certificate, fresh: Certificate, found: Search, proved: Proved) -> tuple[Certificate, Proved]:

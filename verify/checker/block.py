@@ -103,6 +103,10 @@ class Block:
         """The maximum over the block of h times its h + e times its e - z times its z - d times its d."""
         if self.active is not None and (z, d) == self.exact(h, e):
             return ZERO if self.vertices else None  # the function is 0 on the whole domain
+        return self.greatest(h, e, z, d)
+
+    def greatest(self, h: fmpq, e: fmpq, z: fmpq, d: fmpq) -> fmpq | None:
+        """The same maximum, from the vertices; None: no input."""
         vertices, scale = self.integers
         if not vertices:
             return None

@@ -10,9 +10,11 @@ from flint import fmpq
 
 from verify.checker.encoding import Json, fingerprint, number, numbers, seal
 from verify.checker.joint import ONE, ZERO, NetworkLike, Row, joint
+from verify.checker.phase import PhaseBounds
 from verify.checker.weak_duality import Bounds, Part
 
-FORMAT, VERSION = "precise-verify certificate", 2
+FORMAT, VERSION = "precise-verify certificate", 3
+READ = (2, VERSION)  # version 3 added phases
 LONGEST_MANTISSA = 10_000  # bits; a certificate that asks for more wants memory, not precision
 MALFORMED = (
     KeyError,
@@ -93,7 +95,7 @@ def evaluate(
         Refused: it is malformed.
     """
     try:
-        if (certificate["format"], certificate["version"]) != (FORMAT, VERSION):
+        if certificate["format"] != FORMAT or certificate["version"] not in READ:
             raise Refused("this is no certificate of a version that this checker reads")
         return _evaluate(certificate, first, second, at_each_node)
     except MALFORMED as error:
@@ -118,8 +120,12 @@ def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tupl
     mantissa = certificate["mantissa"]
     if mantissa is not None and not 1 <= mantissa <= LONGEST_MANTISSA:
         raise Refused(f"a mantissa of {mantissa!r:.20} bits is none")
-    bounds = Bounds(joint(first, second, pairs), certificate["domain"], mantissa)
+    by_phase = certificate.get("phases", False) is True
+    kind = PhaseBounds if by_phase else Bounds
+    bounds = kind(joint(first, second, pairs), certificate["domain"], mantissa)
     wanted = targets(certificate["claim"], len(first.layers[-1].biases))
+    if by_phase and any(target.sides for target in wanted):
+        raise ValueError("side conditions may fail in executions that stand for an input")
     root = bounds.root
     for entry in certificate["tighten"]:
         root = bounds.tightened(root, entry)

@@ -178,8 +178,7 @@ class Bounds:
             upper[i], lower[i] = min(upper[i], value), max(lower[i], value)
             halves = _boxed(part.lower, upper), _boxed(lower, part.upper)
             return [self.forward(replace(half, blocks=part.blocks), 0) for half in halves]
-        k, kind = self._hidden(entry[1], first=0), str(entry[0])
-        i = _index(entry[2], self.layers[k].blocks)
+        (k, i), kind = self.place(entry), str(entry[0])
         if kind not in KINDS:
             raise ValueError(f"there is no split of {kind!r:.20}")
         parts = []
@@ -189,6 +188,11 @@ class Bounds:
             half = replace(_with_blocks(part, k, blocks), empty=not blocks[i].vertices)
             parts.append(self.forward(half, k + 1))
         return parts
+
+    def place(self, entry: Sequence[Any]) -> tuple[int, int]:
+        """The layer and the block, both from 0, that a split is about."""
+        k = self._hidden(entry[1], first=0)
+        return k, _index(entry[2], self.layers[k].blocks)
 
     @property
     def no_facets(self) -> Row:

@@ -14,6 +14,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from verify.checker.joint import JointLayer
+from verify.differential import phases
 
 Array = NDArray[np.float64]
 ROUNDING = 2.0**-46  # float bounds are widened by this much of their terms' sizes, so that few turn out too tight
@@ -47,7 +48,7 @@ class Part:
 
     lower: Array  # shape (inputs,)
     upper: Array
-    boxes: tuple[Array, ...]  # per hidden layer, shape (6, blocks): zl, zu, dl, du, gl, gu
+    boxes: tuple[Array, ...]  # per hidden layer, shape (6, blocks): zl, zu, dl, du, gl, gu; or (7, blocks), by phase
     vertices: tuple[Vertices, ...]
     empty: bool = False
 
@@ -72,13 +73,16 @@ def as_floats(layers: Sequence[JointLayer]) -> list[FloatLayer]:
     ]
 
 
-def whole(layers: Sequence[FloatLayer], lower: Array, upper: Array) -> Part:
-    """The domain with interval bounds of every hidden layer."""
-    return forward(layers, Part(lower, upper, (), ()), 0)
+def whole(layers: Sequence[FloatLayer], lower: Array, upper: Array, by_phase: bool = False) -> Part:
+    """The domain with interval bounds of every hidden layer, to be split by phase or by f's and g's values."""
+    return forward(layers, Part(lower, upper, (), ()), 0, by_phase)
 
 
-def forward(layers: Sequence[FloatLayer], part: Part, start: int) -> Part:
-    """Interval bounds of the hidden layers from `start`, met with those already known."""
+def forward(layers: Sequence[FloatLayer], part: Part, start: int, by_phase: bool = False) -> Part:
+    """Interval bounds of the hidden layers from `start`, met with those already known.
+
+    Without those, `by_phase` says which kind of boxes they get.
+    """
     boxes, vertices = list(part.boxes), list(part.vertices)
     if start > 0:
         vertices[start - 1] = corners(boxes[start - 1])
@@ -93,6 +97,8 @@ def forward(layers: Sequence[FloatLayer], part: Part, start: int) -> Part:
         fresh = _interval(layers[k], low, high)
         if k < len(boxes):
             fresh = _meet(boxes[k], fresh)
+        elif by_phase:
+            fresh = phases.first(fresh)
         boxes[k : k + 1], vertices[k : k + 1] = [fresh], [corners(fresh)]
         if not vertices[k].feasible:
             return replace(part, empty=True)
@@ -131,6 +137,13 @@ def tightened(layers: Sequence[FloatLayer], part: Part, k: int, kinds: str) -> P
 def revived(part: Part) -> Part:
     """The part with its vertices, after a journey between processes without them."""
     return replace(part, vertices=tuple(corners(box) for box in part.boxes))
+
+
+def with_phase(part: Part, k: int, i: int, phase: int) -> Part:
+    """The executions with one phase of block i of layer k (both from 0); nothing above is bounded again."""
+    found = with_box(part, k, phases.decided(part.boxes[k], i, phase))
+    vertices = corners(found.boxes[k])
+    return replace(found, vertices=(*part.vertices[:k], vertices, *part.vertices[k + 1 :]), empty=not vertices.feasible)
 
 
 def halved(layers: Sequence[FloatLayer], part: Part, kind: str, k: int, i: int) -> tuple[Part, Part]:
@@ -185,6 +198,8 @@ def suprema(
 
 def slopes(box: Array, h: Array, e: Array) -> Array:
     """The rule's multipliers of (z, d), shape (targets, 2 blocks); h and e are (targets, blocks)."""
+    if phases.by_phase(box):
+        return phases.slopes(box, h, e)
     zl, zu, dl, du, gl, gu = box
     with np.errstate(divide="ignore", invalid="ignore"):
         chord, rise, fall = zu / (zu - zl), du / (du - dl), -dl / (du - dl)
@@ -203,6 +218,8 @@ def slopes(box: Array, h: Array, e: Array) -> Array:
 
 def corners(box: Array) -> Vertices:
     """The vertices of every block of a layer, as the checker has them."""
+    if phases.by_phase(box):
+        return _vertices(*phases.corners(box))
     zl, zu, dl, du, gl, gu = box
     zero = np.zeros_like(zl)
     lines_z, lines_d, lines_g = (zl, zu, zero), (dl, du), (gl, gu, zero)
@@ -214,13 +231,24 @@ def corners(box: Array) -> Vertices:
     h = np.maximum(z, 0.0)
     # no subtraction of near values: where both are active the difference is d itself
     e = np.where(z >= 0, np.where(g >= 0, d, -z), np.where(g >= 0, g, 0.0))
+    return _vertices(z, d, h, e, real)
+
+
+def _vertices(z: Array, d: Array, h: Array, e: Array, real: NDArray[np.bool_]) -> Vertices:
     best = real.argmax(1)[:, None]
     z, d, h, e = (np.where(real, v, np.take_along_axis(v, best, 1)) for v in (z, d, h, e))
     return Vertices(z, d, h, e, real, bool(real.any(1).all()))
 
 
+def off_the_kinks(box: Array) -> Vertices:
+    """The vertices of the executions that keep every z so far from 0 that f and g have the same phase there."""
+    return _vertices(*phases.corners(box, -phases.apart(box)))
+
+
 def unstable(box: Array) -> NDArray[np.bool_]:
     """Blocks in which f's or g's neuron is not decided, active or not."""
+    if phases.by_phase(box):
+        return phases.undecided(box)
     return np.asarray(((box[ZL] < 0) & (box[ZU] > 0)) | ((box[GL] < 0) & (box[GU] > 0)))
 
 
@@ -251,11 +279,17 @@ def _decided(low: Array, high: Array, spare: Array | float) -> tuple[Array, Arra
 
 
 def _meet(a: Array, b: Array) -> Array:
+    if phases.by_phase(a):
+        met = a.copy()
+        met[[ZL, DL]], met[[ZU, DU]] = np.maximum(a[[ZL, DL]], b[[ZL, DL]]), np.minimum(a[[ZU, DU]], b[[ZU, DU]])
+        return phases.narrowed(met)
     lows, highs = np.maximum(a[0::2], b[0::2]), np.minimum(a[1::2], b[1::2])
     return _closed(np.stack([lows[0], highs[0], lows[1], highs[1], lows[2], highs[2]]))
 
 
 def _closed(box: Array) -> Array:
+    if phases.by_phase(box):
+        return phases.narrowed(box)
     box[GL] = np.maximum(box[GL], box[ZL] + box[DL])
     box[GU] = np.minimum(box[GU], box[ZU] + box[DU])
     return box

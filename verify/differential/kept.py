@@ -16,6 +16,7 @@ import numpy as np
 from precise.journal.file import Journal
 from precise.journal.oracle import KEY_BYTES
 from verify.differential.bounds import Array, Part
+from verify.differential.phases import by_phase
 from verify.differential.problem import Split, Step
 
 MOST_POINTS = 64  # candidates for a counterexample that one look has
@@ -83,7 +84,8 @@ def _split(plain: list[Any], part: Part) -> Split:
     if kind == "input":
         there = _of(int, first) in range(len(part.lower)) and math.isfinite(_of(float, second))
     else:
-        layers = range(1, len(part.boxes) + 1) if kind in ("z", "g") else ()
+        kinds = ("phase",) if part.boxes and by_phase(part.boxes[0]) else ("z", "g")
+        layers = range(1, len(part.boxes) + 1) if kind in kinds else ()
         there = _of(int, first) in layers and _of(int, second) in range(part.boxes[first - 1].shape[1])
     if not there:
         raise ValueError("not a split")

@@ -15,7 +15,8 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, unstable
+from verify.differential import phases
+from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, off_the_kinks, unstable
 
 FEASIBILITY = 1e-7  # HiGHS's own tolerance: a violation below it shows nothing
 
@@ -53,6 +54,7 @@ class _Columns:
     block: NDArray[np.intp]  # of the variables that weigh vertices, the first ones: whose, and the vertex
     z: Array
     g: Array
+    phase: Array  # of the vertex, where blocks are split by phase
 
 
 def solve(
@@ -108,6 +110,7 @@ class Warm:
         self._solver.run_afresh()
         self._basis = self._solver.getBasis()
         self._z, self._g = np.concatenate([c.z for c in columns]), np.concatenate([c.g for c in columns])
+        self._phase = np.concatenate([c.phase for c in columns])
 
     def solve(self, part: Part) -> Solution | None:
         """Maximise the row on a part of the domain; None: the solver gave up, or found no proof that it is empty."""
@@ -115,8 +118,7 @@ class Warm:
         inputs = np.arange(len(part.lower), dtype=np.int32)
         self._solver.changeColsBounds(len(inputs), inputs, part.lower, part.upper)
         if box is not None:
-            gone = ((self._z > 0) & (box[:, ZU] <= 0)) | ((self._z < 0) & (box[:, ZL] >= 0))
-            gone |= ((self._g > 0) & (box[:, GU] <= 0)) | ((self._g < 0) & (box[:, GL] >= 0))
+            gone = self._gone(box)
             self._solver.changeColsBounds(len(gone), self._column, np.zeros(len(gone)), np.where(gone, 0.0, 1.0))
         status = self._status()
         if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
@@ -132,6 +134,13 @@ class Warm:
             if there:
                 return self._program.solution(np.array(ray), (part.lower + part.upper) / 2, -1.0, True)
         return None
+
+    def _gone(self, box: Array) -> NDArray[np.bool_]:
+        """Which vertices a part has not, from the boxes of their blocks, shape (vertices, rows of a box)."""
+        if box.shape[1] > phases.REACH:
+            return np.asarray((self._phase < box[:, phases.PL]) | (self._phase > box[:, phases.PU]))
+        gone = ((self._z > 0) & (box[:, ZU] <= 0)) | ((self._z < 0) & (box[:, ZL] >= 0))
+        return np.asarray(gone | ((self._g > 0) & (box[:, GU] <= 0)) | ((self._g < 0) & (box[:, GL] >= 0)))
 
     def _status(self) -> Any:
         self._solver.clearSolver()
@@ -235,7 +244,11 @@ def _columns(part: Part, k: int) -> _Columns:
     box, v = part.boxes[k], part.vertices[k]
     n = box.shape[1]
     # a decided block is two plain variables, unless a bound of g cuts a corner off
-    free = unstable(box) | (box[GL] > box[ZL] + box[DL]) | (box[GU] < box[ZU] + box[DU])
+    free = unstable(box)
+    if phases.by_phase(box):
+        v = off_the_kinks(box)
+    else:
+        free = free | (box[GL] > box[ZL] + box[DL]) | (box[GU] < box[ZU] + box[DU])
     block, point = np.nonzero(v.real & free[:, None])
     plain = np.flatnonzero(~free)
     count, width = len(block), len(block) + 2 * len(plain)
@@ -246,6 +259,8 @@ def _columns(part: Part, k: int) -> _Columns:
     convex[np.cumsum(free)[block] - 1, columns] = 1.0
     zs, ds = count + np.arange(len(plain)), count + len(plain) + np.arange(len(plain))
     first, second = (box[ZL, plain] >= 0) * 1.0, (box[GL, plain] >= 0) * 1.0
+    if phases.by_phase(box):
+        first = second = box[phases.PL, plain]
     p[plain, zs], p[n + plain, ds], s[plain, zs] = 1.0, 1.0, first
     s[n + plain, zs], s[n + plain, ds] = second - first, second
     lower = np.concatenate([np.zeros(count), box[ZL, plain], box[DL, plain]])
@@ -256,7 +271,8 @@ def _columns(part: Part, k: int) -> _Columns:
     # plain differences count in units of their scale, as their rows do
     unit = np.concatenate([np.ones(count + len(plain)), scale[n + plain]])
     z, g = v.z[block, point], v.z[block, point] + v.d[block, point]
-    return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale, block, z, g)
+    phase = (v.z[block, point] > 0) * 1.0
+    return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale, block, z, g, phase)
 
 
 class _Quiet(highspy.Highs):  # type: ignore[misc]

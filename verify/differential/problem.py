@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from flint import fmpq
 
+from verify.differential import phases
 from verify.differential.attack import preactivations
 from verify.differential.bounds import (
     DL,
@@ -27,6 +28,7 @@ from verify.differential.bounds import (
     suprema,
     tightened,
     unstable,
+    with_phase,
 )
 from verify.differential.linear_program import Facets, Solution, Warm, solve
 
@@ -36,7 +38,8 @@ INPUT_SPLITS = 6  # up to so many inputs, deep networks are split there: all lay
 SHALLOW = 3  # hidden layers up to which bounds of neurons are not renewed on parts: the program sees through them
 FINEST = 2.0**-7  # of the domain's width; below it neurons are split, so that a search on a border comes to its end
 WIDE = 2.0**-10  # differences wider than this share of the values make bounds of g's own values worth it
-Split = tuple[object, ...]  # ("input", input from 0, float) or ("z" | "g", layer from 1, block from 0)
+# ("input", input from 0, float) or ("z" | "g" | "phase", layer from 1, block from 0)
+Split = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,9 @@ class Proof:
 def children(problem: Problem, part: Part, split: Split) -> tuple[Part, Part]:
     """The two parts of a split."""
     part = revived(part)
+    if split[0] == "phase":
+        k, i = int(str(split[1])) - 1, int(str(split[2]))
+        return with_phase(part, k, i, 0), with_phase(part, k, i, 1)
     if split[0] == "input":
         return cut(problem.layers, part, int(str(split[1])), float(str(split[2])))
     return halved(problem.layers, part, str(split[0]), int(str(split[1])) - 1, int(str(split[2])))
@@ -98,7 +104,8 @@ class Looker:
         self.root = root
         self._warm: dict[int, Warm] = {}
         # few inputs are split themselves, which changes every bound: there is nothing to keep
-        self._keeps = len(root.lower) > INPUT_SPLITS and 0 < len(root.boxes) <= SHALLOW
+        few = len(root.lower) <= INPUT_SPLITS and not split_by_phase(root)
+        self._keeps = not few and 0 < len(root.boxes) <= SHALLOW
 
     def look(self, part: Part, number: int, first: int, limit: float) -> Step:
         """Bound one target on a part: by the rule, with tightened neurons, by a linear program, until it closes.
@@ -143,6 +150,19 @@ class Looker:
         if number not in self._warm:
             self._warm[number] = Warm(problem.layers, self.root, *fixed)
         return self._warm[number].solve(part)
+
+
+def split_by_phase(part: Part) -> bool:
+    """Whether the part is one of executions."""
+    return bool(part.boxes) and phases.by_phase(part.boxes[0])
+
+
+def phases_fit(layers: Sequence[FloatLayer], root: Part) -> bool:
+    """Whether the whole domain, split by phase, is worth a search: g is close to f, and neither is deep."""
+    if not 0 < len(root.boxes) <= SHALLOW or root.empty:
+        return False
+    alone = any(layer.matrix[: layer.blocks, below.blocks :].any() for below, layer in zip(layers, layers[1:]))
+    return not alone and phases.fit(root.boxes)
 
 
 def by_rule_alone(problem: Problem, part: Part, number: int, limit: float) -> bool:
@@ -242,6 +262,7 @@ def _input_to_split(problem: Problem, part: Part, proof: Proof) -> int | None:
     """The input whose range moves the bound most, of few inputs below many layers; None: neurons are split."""
     width = part.upper - part.lower
     deep = len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and not problem.exact and not part.empty
+    deep = deep and not split_by_phase(part)
     if not deep or not any(unstable(box).any() for box in part.boxes):
         return None
     i = int((width * np.abs(proof.bound.inputs[0])).argmax())
@@ -254,6 +275,8 @@ def _kind(box: Array, weight: float) -> str:
     Where z >= 0, e >= d, and where z <= 0, e >= 0; where g >= 0, e <= d, and where g <= 0, e <= 0. So one of the
     two splits makes the bound exact in both halves, and the other neuron need not be decided.
     """
+    if phases.by_phase(box):
+        return "phase"
     first, second = box[ZL] < 0 < box[ZU], box[GL] < 0 < box[GU]
     return "g" if second and (weight > 0 or not first) else "z"
 
@@ -264,6 +287,8 @@ def _argmax(part: Part, bound: Bound) -> Array:
 
 def _kinds(part: Part, k: int) -> str:
     box = part.boxes[k]
+    if phases.by_phase(box):
+        return "zd"
     wide = (box[DU] - box[DL]).max(initial=0.0) > WIDE * (box[ZU] - box[ZL]).max(initial=0.0)
     return "zdg" if wide else "zd"
 
