@@ -32,6 +32,7 @@ from verify.differential.kept import Kept
 from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
 from verify.differential.problem import Problem, float_target, phases_fit, to_near
+from verify.differential.ranges import narrowed
 from verify.errors import InputError
 from verify.properties.claim import Claim, SameTop1, Within, replay, short, within
 from verify.properties.domain import Domain
@@ -42,6 +43,7 @@ FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the 
 POLISH = 8  # of so many points that the search meets, one is a start for the attack
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 FIRST_ATTACK, BORDERS, ATTACK = 0.1, 0.2, 0.35  # shares of the time after which these give way to what follows
+RANGES = 0.25  # share of the time for the ranges of inner differences, at most
 LINEAR_PROGRAM = 20.0  # seconds for one at most
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
@@ -217,7 +219,7 @@ class _Task:
         if not phases:
             root = bounds.whole(self.layers, self.lower, self.upper)
         self.attack(problem, goal, FIRST_STARTS)
-        found = self.search(problem, root, goal)
+        found = self.by_phase(problem, root, goal) if phases else self.search(problem, root, goal)
         if phases and not found.closed and not found.interrupted and self.left() > self.effort.seconds / 2:
             phases = False  # every phase is decided somewhere, and executions still reach further than inputs
             found = self.search(problem, bounds.whole(self.layers, self.lower, self.upper), goal)
@@ -247,12 +249,25 @@ class _Task:
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
         return Decision(verdict, certificate, found.history)
 
-    def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber) -> Search:
+    def by_phase(self, problem: Problem, root: bounds.Part, goal: _Climber) -> Search:
+        """The search by phase, after one for the ranges of inner differences."""
+        self.effort.tracer("ranges of the differences within")
+        workers = Workers(self.effort.jobs, self.effort.scheduler)
+        end = self.begun + RANGES * self.effort.seconds
+        ranges = narrowed(problem, root, end, workers, self.kept())
+        found = self.search(problem, ranges.root, goal, ranges.interrupted)
+        interrupted = found.interrupted or ranges.interrupted
+        return replace(found, tighten=ranges.tighten + found.tighten, interrupted=interrupted)
+
+    def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber, over: bool = False) -> Search:
         self.effort.tracer("branch and bound")
         again = partial(self.attack, problem, goal, STARTS)
         workers = Workers(self.effort.jobs, self.effort.scheduler)
-        kept = None if self.effort.journal is None else Kept(self.effort.journal)
-        return search(problem, root, goal, self.deadline(), workers, again, kept)
+        return search(problem, root, goal, self.begun if over else self.deadline(), workers, again, self.kept())
+
+    def kept(self) -> Kept | None:
+        """The looks in the checkpoint, if there is one."""
+        return None if self.effort.journal is None else Kept(self.effort.journal)
 
     def attack(self, problem: Problem, goal: _Refuter | _Climber, count: int) -> None:
         points = attack.starts(self.lower, self.upper, count, self.effort.seed)

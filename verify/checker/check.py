@@ -11,7 +11,7 @@ from flint import fmpq
 from verify.checker.encoding import Json, fingerprint, number, numbers, seal
 from verify.checker.joint import ONE, ZERO, NetworkLike, Row, joint
 from verify.checker.phase import PhaseBounds
-from verify.checker.weak_duality import Bounds, Part
+from verify.checker.weak_duality import Bounds, Part, unit
 
 FORMAT, VERSION = "precise-verify certificate", 3
 READ = (2, VERSION)  # version 3 added phases
@@ -103,13 +103,15 @@ def evaluate(
 
 
 def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None]) -> Proved:
-    bounds, root, wanted = prepared(certificate, first, second)
+    bounds, root, wanted = prepared(certificate, first, second, at_each_node)
     found = [walk(bounds, root, tree, t, at_each_node) for tree, t in zip(certificate["trees"], wanted, strict=True)]
     thresholds, strict = tuple(t.threshold for t in wanted), tuple(t.strict for t in wanted)
     return Proved(tuple(b for b, _ in found), thresholds, strict, sum(n for _, n in found))
 
 
-def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tuple[Bounds, Part, list[Target]]:
+def prepared(
+    certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None] = lambda: None
+) -> tuple[Bounds, Part, list[Target]]:
     """The joint network on the domain, the whole domain with what "tighten" adds, and what to bound there.
 
     Raises:
@@ -120,7 +122,9 @@ def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tupl
     mantissa = certificate["mantissa"]
     if mantissa is not None and not 1 <= mantissa <= LONGEST_MANTISSA:
         raise Refused(f"a mantissa of {mantissa!r:.20} bits is none")
-    by_phase = certificate.get("phases", False) is True
+    by_phase = certificate["phases"] if certificate["version"] > 2 else False
+    if not isinstance(by_phase, bool):
+        raise ValueError("a search is by phase or not")
     kind = PhaseBounds if by_phase else Bounds
     bounds = kind(joint(first, second, pairs), certificate["domain"], mantissa)
     wanted = targets(certificate["claim"], len(first.layers[-1].biases))
@@ -128,8 +132,16 @@ def prepared(certificate: Json, first: NetworkLike, second: NetworkLike) -> tupl
         raise ValueError("side conditions may fail in executions that stand for an input")
     root = bounds.root
     for entry in certificate["tighten"]:
-        root = bounds.tightened(root, entry)
+        root = by_trees(bounds, root, entry, at_each_node) if "trees" in entry else bounds.tightened(root, entry)
     return bounds, root, wanted
+
+
+def by_trees(bounds: Bounds, root: Part, entry: Json, at_each_node: Callable[[], None]) -> Part:
+    """The whole domain with ranges of one layer's neurons, each bound proved by a tree of its own."""
+    k = bounds.layer(entry["layer"])
+    wanted = [Target(unit(bounds.layers[k].blocks, int(i), kind, side), [], ZERO) for i, kind, side in entry["targets"]]
+    found = [walk(bounds, root, tree, t, at_each_node, k)[0] for t, tree in zip(wanted, entry["trees"], strict=True)]
+    return bounds.bounded(root, k, entry["targets"], found)
 
 
 def targets(claim: Json, outputs: int) -> list[Target]:
@@ -171,9 +183,12 @@ def _stays_behind(outputs: int, i: int, j: int, margin: fmpq) -> Target:
 
 
 def walk(
-    bounds: Bounds, root: Part, tree: Sequence[Json], target: Target, at_each_node: Callable[[], None]
+    bounds: Bounds, root: Part, tree: Sequence[Json], target: Target, at_each_node: Callable[[], None], layer: int = -1
 ) -> tuple[fmpq | None, int]:
-    """The bound that a tree proves for a target (None: no input), and the number of its leaves."""
+    """The bound that a tree proves for a target (None: no input), and the number of its leaves.
+
+    The target is a row over the outputs, or over the preactivations of another layer (from 0).
+    """
     worst: fmpq | None = None
     leaves, stack = 0, [(root, 0)]
     seen: set[int] = set()
@@ -190,7 +205,7 @@ def walk(
             stack += zip(bounds.split(part, node["split"]), node["children"], strict=True)
             continue
         leaves += 1
-        bound = leaf(bounds, part, node["leaf"], target)
+        bound = leaf(bounds, part, node["leaf"], target, layer)
         if bound is not None and (worst is None or bound > worst):
             worst = bound
     if len(seen) != len(tree):
@@ -198,7 +213,7 @@ def walk(
     return worst, leaves
 
 
-def leaf(bounds: Bounds, part: Part, proof: Json, target: Target) -> fmpq | None:
+def leaf(bounds: Bounds, part: Part, proof: Json, target: Target, layer: int = -1) -> fmpq | None:
     """The bound that a leaf proves for a target on its part; None: it proves that there is no input."""
     multipliers = numbers(proof["side"]) if "side" in proof else [ZERO] * len(target.sides)
     row = [ZERO] * len(target.row) if proof.get("empty") else list(target.row)
@@ -210,13 +225,13 @@ def leaf(bounds: Bounds, part: Part, proof: Json, target: Target) -> fmpq | None
         constant -= multiplier * margin
     duals: Sequence[Any] | None = [proof["duals"]] if "duals" in proof else None
     facets = numbers(proof["facets"]) if "facets" in proof else bounds.no_facets
-    (bound,) = bounds.suprema(part, len(bounds.layers) - 1, [row], duals, [facets])
+    (bound,) = bounds.suprema(part, layer % len(bounds.layers), [row], duals, [facets])
     if bound is None:
         return None
     if not proof.get("empty"):
         return bound + constant
     # a sum of functions that are 0 or more wherever there is an input, yet negative: there is none
-    return None if bound + constant < 0 else leaf(bounds, part, {}, target)
+    return None if bound + constant < 0 else leaf(bounds, part, {}, target, layer)
 
 
 def _row(width: int, entries: Mapping[int, fmpq]) -> Row:

@@ -155,12 +155,16 @@ class Bounds:
         """The part after one entry of a "tighten" list: better bounds of some quantities of one layer."""
         if part.empty:
             return part
-        k = self._hidden(entry["layer"])
+        k = self.layer(entry["layer"])
         n = self.layers[k].blocks
         chosen = entry["targets"] if "targets" in entry else _unstable(part.blocks[k], entry["of"])
-        rows = [_unit(n, int(i), kind, side) for i, kind, side in chosen]
+        rows = [unit(n, int(i), kind, side) for i, kind, side in chosen]
         facets = [numbers(f) for f in entry["facets"]] if "facets" in entry else [self.no_facets] * len(rows)
         found = self.suprema(part, k, rows, entry.get("duals"), facets) if rows else []
+        return self.bounded(part, k, chosen, found)
+
+    def bounded(self, part: Part, k: int, chosen: Sequence[Any], found: Sequence[fmpq | None]) -> Part:
+        """The part with bounds of some (block, kind, side) of layer k, which `unit` says what they bound."""
         blocks = list(part.blocks[k])
         for (i, kind, side), bound in zip(chosen, found, strict=True):
             if bound is None:
@@ -191,7 +195,7 @@ class Bounds:
 
     def place(self, entry: Sequence[Any]) -> tuple[int, int]:
         """The layer and the block, both from 0, that a split is about."""
-        k = self._hidden(entry[1], first=0)
+        k = self.layer(entry[1], first=0)
         return k, _index(entry[2], self.layers[k].blocks)
 
     @property
@@ -199,14 +203,14 @@ class Bounds:
         """Multipliers 0 for the half-spaces."""
         return [ZERO] * len(self.facets)
 
-    def _hidden(self, layer: Any, first: int = 1) -> int:
+    def layer(self, layer: Any, first: int = 1) -> int:
         """The index from 0 of a hidden layer counted from 1, from `first` on."""
         if not first <= int(layer) - 1 < len(self.layers) - 1:
             raise ValueError(f"layer {layer!r:.20} is none that this is possible for")
         return int(layer) - 1
 
 
-def _unit(n: int, i: int, kind: str, side: str) -> Row:
+def unit(n: int, i: int, kind: str, side: str) -> Row:
     """The row whose supremum is an upper bound of a block's quantity, or minus a lower bound."""
     if kind not in KINDS or side not in ("lower", "upper") or not 0 <= i < n:
         raise ValueError("there is no such bound")

@@ -45,7 +45,7 @@ class Search:
     tighten: list[Node]  # at the root, for all targets
     trees: list[list[Node]]  # per target, the root first
     closed: bool  # every leaf meets the limit
-    upper: float  # the greatest bound of a leaf above its limit's zero: the search's own figure
+    bounds: list[float]  # per target, the greatest bound of a leaf: the search's own figures
     nodes: int  # parts looked at
     open: int  # leaves that do not meet the limit
     interrupted: bool = False  # by the user
@@ -102,6 +102,7 @@ class _Expansion:
     split: Split
     target: int
     limit: float
+    basis: bytes  # of the leaf's linear program
 
 
 def _looking(problem: Problem, root: Part) -> Callable[[_Expansion], tuple[Step, Step]]:
@@ -110,7 +111,7 @@ def _looking(problem: Problem, root: Part) -> Callable[[_Expansion], tuple[Step,
     looker = Looker(problem, revived(root))
 
     def look(item: _Expansion) -> tuple[Step, Step]:
-        low, high = looker.expand(item.part, item.split, item.target, item.limit)
+        low, high = looker.expand(item.part, item.split, item.target, item.limit, item.basis)
         return _bare(low), _bare(high)
 
     return look
@@ -136,7 +137,7 @@ class _Run:
         self.trees: list[list[Node]] = [[{"leaf": {}}] for _ in problem.targets]
         self.queue: list[_Leaf] = []
         self.stuck: list[_Leaf] = []
-        self.best: list[float] = []  # bounds of leaves that were closed
+        self.best = [-np.inf] * len(problem.targets)  # the greatest bounds of leaves that were closed
         self.numbers, self.nodes, self.begun = count(), 0, time.monotonic()
         self.history: list[tuple[float, float]] = []
         self.interrupted = False
@@ -209,7 +210,7 @@ class _Run:
         begun.append(leaf)
         assert leaf.step.split is not None
         part = replace(leaf.step.part, vertices=())
-        item = _Expansion(part, leaf.step.split, leaf.target, self.goal.limit(leaf.target))
+        item = _Expansion(part, leaf.step.split, leaf.target, self.goal.limit(leaf.target), leaf.step.basis)
         steps = None if self.kept is None else self.kept.steps(_key(item), part)
         return item if steps is None or len(steps) != 2 else Done(steps)
 
@@ -223,7 +224,7 @@ class _Run:
         while self.queue:
             leaf = heapq.heappop(self.queue)
             if not self.open(leaf):
-                self.best.append(leaf.step.bound)
+                self.best[leaf.target] = max(self.best[leaf.target], leaf.step.bound)
             elif leaf.step.split is None:
                 self.stuck.append(leaf)
             else:
@@ -250,8 +251,10 @@ class _Run:
     def result(self) -> Search:
         leaves = [*self.queue, *self.stuck]
         left = [leaf for leaf in leaves if self.open(leaf)]
-        upper = max([*self.best, *(leaf.step.bound for leaf in leaves)], default=-np.inf)
-        return Search(self.tighten, self.trees, not left, upper, self.nodes, len(left), self.interrupted, self.history)
+        bounds = list(self.best)
+        for leaf in leaves:
+            bounds[leaf.target] = max(bounds[leaf.target], leaf.step.bound)
+        return Search(self.tighten, self.trees, not left, bounds, self.nodes, len(left), self.interrupted, self.history)
 
 
 def _written(split: Split | None) -> list[object]:

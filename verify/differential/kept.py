@@ -19,6 +19,7 @@ from verify.differential.bounds import Array, Part
 from verify.differential.phases import by_phase
 from verify.differential.problem import Split, Step
 
+MOST_STATE = 4  # of a variable in a basis of HiGHS
 MOST_POINTS = 64  # candidates for a counterexample that one look has
 
 
@@ -64,6 +65,7 @@ def _plain(step: Step, before: Part) -> dict[str, object]:
         "node": step.node,
         "split": step.split,
         "points": [_encoded(point) for point in step.points],
+        "basis": base64.b64encode(step.basis).decode(),
     }
 
 
@@ -76,7 +78,10 @@ def _step(plain: dict[str, Any], before: Part) -> Step:
         raise ValueError("not a bound")
     split = None if plain["split"] is None else _split(plain["split"], before)
     found = np.array(points).reshape(-1, len(before.lower))
-    return Step(part, bound, size, _of(dict, plain["node"]), split, found)
+    basis = base64.b64decode(_of(str, plain["basis"]), validate=True)
+    if any(state > MOST_STATE for state in basis):
+        raise ValueError("not a basis")
+    return Step(part, bound, size, _of(dict, plain["node"]), split, found, basis)
 
 
 def _split(plain: list[Any], part: Part) -> Split:

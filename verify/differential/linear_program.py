@@ -8,7 +8,7 @@ sees them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from verify.differential import phases
 from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, off_the_kinks, unstable
 
+STATES = tuple(map(highspy.HighsBasisStatus, range(5)))
 FEASIBILITY = 1e-7  # HiGHS's own tolerance: a violation below it shows nothing
 
 
@@ -39,6 +40,7 @@ class Solution:
     sides: Array  # shape (side conditions,), not negative
     point: Array  # shape (inputs,)
     empty: bool = False  # the multipliers prove that the part holds no input
+    basis: bytes = b""  # of the solver, to begin from in a part of the part
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def solve(
 class Warm:
     """The program of one target on the whole domain, kept in the solver: a split only takes vertices away.
 
-    From the whole domain's basis to a part's some dual simplex steps suffice; to begin there every time makes a part's
-    multipliers those of the part alone, whatever was solved before. Bounds that a part has beyond its splits do not
-    enter, so that the solver's own optimum may be above what `solve` finds.
+    From the basis of a part to that of a half some dual simplex steps suffice. To begin there every time, whatever was
+    solved last, makes multipliers the same in every run. Bounds that a part has beyond its splits do not enter, so that
+    the solver's own optimum may be above what `solve` finds.
     """
 
     def __init__(
@@ -102,33 +104,37 @@ class Warm:
         self._program = _Program(layers, root, row, sides, margins, facets, seconds)
         self._solver = _loaded(*self._program.arguments(), seconds)
         columns, starts = self._program.columns, self._program.starts
-        self._layer = np.concatenate([np.full(len(c.block), k) for k, c in enumerate(columns)]).astype(int)
-        self._block = np.concatenate([c.block for c in columns]).astype(int)
+        self._block = [c.block.astype(int) for c in columns]
         # numbers of the solver's columns, where they weigh vertices
         found = [starts[k + 1] + np.arange(len(c.block)) for k, c in enumerate(columns)]
         self._column = np.concatenate(found).astype(np.int32)
         self._solver.run_afresh()
-        self._basis = self._solver.getBasis()
+        self._first = self._solver.getBasis()
         self._z, self._g = np.concatenate([c.z for c in columns]), np.concatenate([c.g for c in columns])
         self._phase = np.concatenate([c.phase for c in columns])
 
-    def solve(self, part: Part) -> Solution | None:
-        """Maximise the row on a part of the domain; None: the solver gave up, or found no proof that it is empty."""
-        box = np.stack([part.boxes[k][:, i] for k, i in zip(self._layer, self._block)]) if len(self._layer) else None
+    def solve(self, part: Part, basis: bytes = b"") -> Solution | None:
+        """Maximise the row on a part of the domain; None: the solver gave up, or found no proof that it is empty.
+
+        Args:
+            part: of the domain.
+            basis: of a part that holds this one; none: of the domain.
+        """
         inputs = np.arange(len(part.lower), dtype=np.int32)
         self._solver.changeColsBounds(len(inputs), inputs, part.lower, part.upper)
-        if box is not None:
-            gone = self._gone(box)
+        if len(self._column):
+            gone = self._gone(np.concatenate([part.boxes[k][:, here] for k, here in enumerate(self._block)], axis=1))
             self._solver.changeColsBounds(len(gone), self._column, np.zeros(len(gone)), np.where(gone, 0.0, 1.0))
-        status = self._status()
+        status = self._status(basis)
         if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
             self._solver.clearSolver()
             self._solver.run_afresh()
             status = self._solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             value = -float(self._solver.getInfo().objective_function_value)
-            solution = self._solver.getSolution()
-            return self._program.solution(np.array(solution.row_dual), np.array(solution.col_value), value, False)
+            found = self._solver.getSolution()
+            row_duals, values = np.array(found.row_dual), np.array(found.col_value)
+            return replace(self._program.solution(row_duals, values, value, False), basis=self._written())
         if status == highspy.HighsModelStatus.kInfeasible:
             _, there, ray = self._solver.getDualRay()
             if there:
@@ -136,18 +142,29 @@ class Warm:
         return None
 
     def _gone(self, box: Array) -> NDArray[np.bool_]:
-        """Which vertices a part has not, from the boxes of their blocks, shape (vertices, rows of a box)."""
-        if box.shape[1] > phases.REACH:
-            return np.asarray((self._phase < box[:, phases.PL]) | (self._phase > box[:, phases.PU]))
-        gone = ((self._z > 0) & (box[:, ZU] <= 0)) | ((self._z < 0) & (box[:, ZL] >= 0))
-        return np.asarray(gone | ((self._g > 0) & (box[:, GU] <= 0)) | ((self._g < 0) & (box[:, GL] >= 0)))
+        """Which vertices a part has not, from the boxes of their blocks, shape (rows of a box, vertices)."""
+        if phases.by_phase(box):
+            return np.asarray((self._phase < box[phases.PL]) | (self._phase > box[phases.PU]))
+        gone = ((self._z > 0) & (box[ZU] <= 0)) | ((self._z < 0) & (box[ZL] >= 0))
+        return np.asarray(gone | ((self._g > 0) & (box[GU] <= 0)) | ((self._g < 0) & (box[GL] >= 0)))
 
-    def _status(self) -> Any:
+    def _status(self, basis: bytes) -> Any:
         self._solver.clearSolver()
-        if self._basis.valid:
-            self._solver.setBasis(self._basis)
+        if basis or self._first.valid:
+            self._solver.setBasis(self._read(basis) if basis else self._first)
         self._solver.run_afresh()
         return self._solver.getModelStatus()
+
+
+    def _written(self) -> bytes:
+        basis = self._solver.getBasis()
+        return bytes(map(int, (*basis.col_status, *basis.row_status))) if basis.valid else b""
+
+    def _read(self, basis: bytes) -> highspy.HighsBasis:
+        found, columns = highspy.HighsBasis(), self._program.rows.shape[1]
+        states = [STATES[state] for state in basis]
+        found.col_status, found.row_status, found.valid = states[:columns], states[columns:], True
+        return found
 
 
 class _Program:

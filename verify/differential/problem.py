@@ -74,6 +74,7 @@ class Step:
     node: dict[str, object]  # the certificate's node: "tighten" and "leaf"
     split: Split | None  # where to split next; None: there is nothing left to split
     points: Array  # candidates for a counterexample, shape (points, inputs)
+    basis: bytes = b""  # of the linear program, from which those of the halves begin
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Proof:
     value: float
     bound: Bound
     leaf: dict[str, object] = field(default_factory=dict)
+    basis: bytes = b""  # of the linear program behind it
 
 
 def children(problem: Problem, part: Part, split: Split) -> tuple[Part, Part]:
@@ -107,7 +109,7 @@ class Looker:
         few = len(root.lower) <= INPUT_SPLITS and not split_by_phase(root)
         self._keeps = not few and 0 < len(root.boxes) <= SHALLOW
 
-    def look(self, part: Part, number: int, first: int, limit: float) -> Step:
+    def look(self, part: Part, number: int, first: int, limit: float, basis: bytes = b"") -> Step:
         """Bound one target on a part: by the rule, with tightened neurons, by a linear program, until it closes.
 
         Args:
@@ -115,41 +117,47 @@ class Looker:
             number: of the target, from 0.
             first: tighten layers from this one on (from 0), those that the last split has changed.
             limit: stop as soon as the bound is at most this.
+            basis: of the linear program of a part that holds this one.
         """
         problem, target = self.problem, self.problem.targets[number]
-        proof = _by_rule(problem, part, target)
+        # by phase nothing is bounded again: the rule would not be better than what the part's parent had already
+        proof = _vacuous(problem, part) if basis and split_by_phase(part) else _by_rule(problem, part, target)
         tighten: list[dict[str, object]] = []
         if not _closes(problem, proof, limit) and not self._keeps:
             part, tighten = tightened_from(problem, part, first)
             proof = _by_rule(problem, part, target)
-        points = [_argmax(part, proof.bound)] if not part.empty else []
+        points = [_argmax(part, proof.bound)] if not part.empty and proof.value < np.inf else []
         most = SMALL_PROGRAM if _input_to_split(problem, part, proof) is not None else PROGRAM_SIZE
         if not _closes(problem, proof, limit) and _variables(part) <= most:
-            better = _proved(problem, part, target, self._solved(part, number))
+            better = _proved(problem, part, target, self._solved(part, number, basis))
             if better is not None:
                 points.append(better[1])
                 proof = better[0] if better[0].value < proof.value else proof
+        if proof.value == np.inf:
+            proof = _by_rule(problem, part, target)
+            points = [_argmax(part, proof.bound)] if not part.empty else []
         node: dict[str, object] = {"leaf": proof.leaf}
         if tighten:
             node["tighten"] = tighten
         split = None if part.empty or proof.value == -np.inf else _split(problem, part, proof, points[-1])
         size = float(proof.bound.size[0]) if np.isfinite(proof.value) else 0.0
-        return Step(part, proof.value, size, node, split, np.array(points).reshape(-1, len(part.lower)))
+        found = np.array(points).reshape(-1, len(part.lower))
+        return Step(part, proof.value, size, node, split, found, proof.basis)
 
-    def expand(self, part: Part, split: Split, number: int, limit: float) -> tuple[Step, Step]:
+    def expand(self, part: Part, split: Split, number: int, limit: float, basis: bytes = b"") -> tuple[Step, Step]:
         """A look at both parts of a split."""
         first = 1 if split[0] == "input" else int(str(split[1]))
-        low, high = (self.look(half, number, first, limit) for half in children(self.problem, part, split))
+        low, high = (self.look(half, number, first, limit, basis) for half in children(self.problem, part, split))
         return low, high
 
-    def _solved(self, part: Part, number: int) -> Solution | None:
+    def _solved(self, part: Part, number: int, basis: bytes) -> Solution | None:
         problem, target = self.problem, self.problem.targets[number]
         fixed = target.row, target.sides, target.margins, problem.facets, problem.seconds
         if not self._keeps:
             return solve(problem.layers, part, *fixed)
         if number not in self._warm:
             self._warm[number] = Warm(problem.layers, self.root, *fixed)
-        return self._warm[number].solve(part)
+        return self._warm[number].solve(part, basis)
 
 
 def split_by_phase(part: Part) -> bool:
@@ -186,6 +194,13 @@ def _closes(problem: Problem, proof: Proof, limit: float) -> bool:
     return proof.value + (-spare if problem.exact else spare) <= limit
 
 
+def _vacuous(problem: Problem, part: Part) -> Proof:
+    """Nothing is proved yet."""
+    if part.empty:
+        return _by_rule(problem, part, problem.targets[0])
+    return Proof(np.inf, Bound(np.array([np.inf]), [], [], [], np.zeros((1, len(part.lower))), np.zeros(1)))
+
+
 def _by_rule(problem: Problem, part: Part, target: FloatTarget) -> Proof:
     none = np.zeros((0, 0))
     if part.empty:
@@ -218,7 +233,7 @@ def _proved(problem: Problem, part: Part, target: FloatTarget, got: Solution | N
         if value >= -ROUNDING * found.size[0]:
             return None
         return Proof(-np.inf, found, leaf | {"empty": True}), got.point
-    return Proof(float(value), replace(found, inputs=left), leaf), got.point
+    return Proof(float(value), replace(found, inputs=left), leaf, got.basis), got.point
 
 
 def dyadics(values: Array) -> list[object]:
