@@ -40,7 +40,7 @@ from verify.verdict import Outcome, Verdict, Witness
 
 MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
 FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
-POLISH = 8  # of so many points that the search meets, one is a start for the attack
+POLISH = 16  # of so many points that the search meets, one is a start for the attack
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 FIRST_ATTACK, BORDERS, ATTACK = 0.1, 0.2, 0.35  # shares of the time after which these give way to what follows
 RANGES = 0.25  # share of the time for the ranges of inner differences, at most

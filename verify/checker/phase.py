@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from flint import fmpq
@@ -104,7 +105,7 @@ class PhaseBounds(Bounds):
     """What is true of all admissible executions on a part of the domain."""
 
     def __init__(self, layers: Sequence[JointLayer], domain: Json, mantissa: int | None) -> None:
-        for below, layer in zip(layers, layers[1:]):
+        for below, layer in pairwise(layers):
             rows = layer.matrix.tolist()[: layer.blocks]
             if any(v != 0 for row in rows for v in row[below.blocks :]):
                 raise ValueError("f's values depend on differences: phases need every neuron of g to have a partner")

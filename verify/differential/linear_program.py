@@ -155,7 +155,6 @@ class Warm:
         self._solver.run_afresh()
         return self._solver.getModelStatus()
 
-
     def _written(self) -> bytes:
         basis = self._solver.getBasis()
         return bytes(map(int, (*basis.col_status, *basis.row_status))) if basis.valid else b""
@@ -288,7 +287,7 @@ def _columns(part: Part, k: int) -> _Columns:
     # plain differences count in units of their scale, as their rows do
     unit = np.concatenate([np.ones(count + len(plain)), scale[n + plain]])
     z, g = v.z[block, point], v.z[block, point] + v.d[block, point]
-    phase = (v.z[block, point] > 0) * 1.0
+    phase: Array = (v.z[block, point] > 0).astype(np.float64)
     return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale, block, z, g, phase)
 
 

@@ -54,18 +54,16 @@ def corners(box: Array, reach: Array | None = None) -> tuple[Array, Array, Array
     """
     zl, zu, dl, du, least, most, _ = box
     reach = box[REACH] if reach is None else reach
-    zs, ds, phases, there = [], [], [], []
-    for phase in (0, 1):
-        low, high = (np.maximum(zl, -reach), zu) if phase else (zl, np.minimum(zu, reach))
-        left = (low <= high) & (dl <= du) & ((most > 0) if phase else (least < 1))
-        for z, real in ((low, left), (high, left), (np.zeros_like(zl), left & (low < 0) & (high > 0))):
-            for d in (dl, du):
-                zs.append(z)
-                ds.append(d)
-                phases.append(np.full_like(zl, phase))
-                there.append(real)
-    z, d, e = np.stack(zs, axis=1), np.stack(ds, axis=1), np.stack(ds, axis=1) * np.stack(phases, axis=1)
-    return z, d, np.maximum(z, 0.0), e, np.stack(there, axis=1)
+    zero, some = np.zeros_like(zl), dl <= du
+    high, low = np.minimum(zu, reach), np.maximum(zl, -reach)  # of phase 0, of phase 1
+    first, second = some & (least < 1) & (zl <= high), some & (most > 0) & (low <= zu)
+    bent, also = first & (zl < 0) & (high > 0), second & (low < 0) & (zu > 0)
+    z = np.array([zl, zl, high, high, zero, zero, low, low, zu, zu, zero, zero]).T
+    d = np.array([dl, du] * 6).T
+    e = d.copy()
+    e[:, :6] = 0.0
+    there = np.array([first] * 4 + [bent] * 2 + [second] * 4 + [also] * 2).T
+    return z, d, np.maximum(z, 0.0), e, there
 
 
 def slopes(box: Array, h: Array, e: Array) -> Array:

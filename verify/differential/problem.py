@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from flint import fmpq
@@ -169,7 +170,7 @@ def phases_fit(layers: Sequence[FloatLayer], root: Part) -> bool:
     """Whether the whole domain, split by phase, is worth a search: g is close to f, and neither is deep."""
     if not 0 < len(root.boxes) <= SHALLOW or root.empty:
         return False
-    alone = any(layer.matrix[: layer.blocks, below.blocks :].any() for below, layer in zip(layers, layers[1:]))
+    alone = any(layer.matrix[: layer.blocks, below.blocks :].any() for below, layer in pairwise(layers))
     return not alone and phases.fit(root.boxes)
 
 

@@ -18,7 +18,7 @@ from verify.differential.branch_and_bound import Node, Stop, search
 from verify.differential.kept import Kept
 from verify.differential.problem import FloatTarget, Problem
 
-LOOKS = 32  # at parts, for each bound of a range
+LOOKS = 96  # at parts, for each bound of a range
 CLOSE = 1.05  # a bound so near what is attained is left alone
 FEWEST = 16  # undecided neurons: with less of them a search is over before its ranges would be
 SPARE = 2.0**-40  # of a bound: more than the search's rounding, so that the checker's own is not above it
@@ -59,7 +59,8 @@ def narrowed(problem: Problem, root: Part, deadline: float, workers: Workers, ke
     if sum(int(phases.undecided(box).sum()) for box in root.boxes) < FEWEST:
         return Ranges(root, entries)
     for k in range(1, len(root.boxes)):
-        chosen = [(int(i), side) for i in np.flatnonzero(phases.undecided(root.boxes[k])) for side in ("upper", "lower")]
+        undecided = np.flatnonzero(phases.undecided(root.boxes[k]))
+        chosen = [(int(i), side) for i in undecided for side in ("upper", "lower")]
         inner = replace(problem, layers=problem.layers[: k + 1], targets=_targets(chosen, problem.layers[k].blocks))
         below = replace(root, boxes=root.boxes[:k], vertices=root.vertices[:k])
         found = search(inner, below, _Attained(inner), deadline, workers, kept=kept)

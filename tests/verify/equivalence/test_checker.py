@@ -123,6 +123,7 @@ TAMPERINGS = {
     "claim": within("1/16", 2).to_json(),
     "pairs": [[[0, 0, "1"], [1, 1, "1"], [2, 1, "1"]]],
     "mantissa": 0,
+    "phases": "no",
     "tighten": [{"layer": 1, "of": "zd"}],
     "trees": [[{"leaf": {}}]] * 3,
     "bounds": ["1/8", "1/8", "0", "0"],

@@ -15,12 +15,12 @@ from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.certificate import claim_of, domain_of
 from verify.checker import Refused, check
 from verify.checker.encoding import number, seal
-from verify.equivalence import Effort, decide
+from verify.equivalence import Effort, decide, maximum
 from verify.properties.claim import within
 from verify.properties.domain import box
 
-KINDS = ("unrelated", "perturbed")
-REPLACEMENTS = (-1, 0, 1, 2, "0", "1", "-1", "1/3", "1p-40", "z", "g", True, None, [], {}, 0.5)
+KINDS = ("unrelated", "perturbed", "by phase")
+REPLACEMENTS = (-1, 0, 1, 2, "0", "1", "-1", "1/3", "1p-40", "z", "g", "phase", True, None, [], {}, 0.5)
 
 
 @cache
@@ -30,11 +30,13 @@ def proved(kind):
     first = integer_network((2, 4, 3, 1), generator)
     second = (
         perturbed(first, fmpq(1, 10**30), generator)
-        if kind == "perturbed"
+        if kind != "unrelated"
         else integer_network((2, 4, 3, 1), generator)
     )
     truth = max(largest_differences(first, second, rectangle([-1, -1], [1, 1])))
     claim = within(rational(truth) * fmpq(101, 100), 1)
+    if kind == "by phase":
+        return maximum(first, second, box(-1, 1, 2), Effort(seconds=30)).certificate, first, second
     return decide(first, second, box(-1, 1, 2), claim, Effort(seconds=30)).certificate, first, second
 
 
