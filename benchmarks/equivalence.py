@@ -2,7 +2,8 @@
 
 A pair is a network and a copy with permuted, rescaled neurons and weights off by a relative 1e-9 (or rounded to
 float32). `ratio` says how far the proved bound is above what is attained at a point; `product` is the bound that
-interval arithmetic on f and g separately gives, in units of the proved one.
+interval arithmetic on f and g separately gives, in units of the proved one. `by values` is the ratio that the search
+reaches in the same time where it splits f's and g's neurons one by one, and not by phase.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -26,7 +27,7 @@ from verify.checker import check
 from verify.checker.joint import joint
 from verify.differential import bounds
 from verify.differential.problem import to_near
-from verify.equivalence import Effort, decide, maximum
+from verify.equivalence import Decision, Effort, decide, maximum
 from verify.properties.claim import within
 from verify.properties.domain import Domain, ball, box
 from verify.verdict import Outcome
@@ -63,6 +64,7 @@ class Line:
     milp_seconds: float | None  # None: not run, or not solved in time
     milp_false: bool | None  # what it calls the maximum contradicts what is attained or proved
     z3_seconds: float | None
+    by_values: float | None = None  # the ratio without phases, after the same time
 
 
 def copied(network: Network, noise: float, seed: int = 0) -> Network:
@@ -146,9 +148,12 @@ def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
         check(decision.certificate, case.first, case.second)
         checking = process_time() - begun
     details = decision.verdict.details
-    attained, proved = (
-        to_near(rational(str(details[key]))) if key in details else None for key in ("attained", "proved")
-    )
+    attained, proved = reached(decision)
+    baseline = None
+    if case.epsilon is None and decision.certificate is not None and decision.certificate["phases"]:
+        again = maximum(case.first, case.second, case.domain, replace(effort, seconds=spent), by_phase=False)
+        low, high = reached(again)
+        baseline = high / low if low and high else None
     milp = product_milp(case.first, case.second, case.domain, seconds) if peers and case.epsilon is None else None
     answer = milp.largest if milp else None
     z3_answer = plain_z3(case.first, case.second, case.domain, claim, seconds) if peers and case.epsilon else None
@@ -167,7 +172,15 @@ def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
         milp_seconds=milp.seconds if milp and answer is not None else None,
         milp_false=None if answer is None or not proved else not attained * 0.999 <= answer <= proved * 1.001,
         z3_seconds=z3_answer.seconds if z3_answer and z3_answer.holds is not None else None,
+        by_values=baseline,
     )
+
+
+def reached(decision: Decision) -> tuple[float | None, float | None]:
+    """The attained and the proved maximum, if that is what was asked."""
+    details = decision.verdict.details
+    low, high = (to_near(rational(str(details[key]))) if key in details else None for key in ("attained", "proved"))
+    return low, high
 
 
 def processor_seconds() -> float:
@@ -184,7 +197,13 @@ def shown(line: Line) -> str:
 
     cells = [line.case, line.asked, line.outcome]
     cells += [number(line.seconds), number(line.processor), number(line.checking), str(line.leaves)]
-    cells += [number(line.attained), number(line.proved), number(line.ratio, ".7g"), number(line.product)]
+    cells += [
+        number(line.attained),
+        number(line.proved),
+        number(line.ratio, ".7g"),
+        number(line.by_values),
+        number(line.product),
+    ]
     cells += [
         number(line.milp_seconds) + {None: "", True: " false", False: ""}[line.milp_false],
         number(line.z3_seconds),
@@ -201,9 +220,10 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="leave the other methods out")
     parser.add_argument("--json", type=Path, help="also write the lines to this file")
     options = parser.parse_args()
-    columns = "case, asked, verdict, s, processor s, check s, leaves, attained, proved, ratio, product, MILP s, Z3 s"
+    columns = "case, asked, verdict, s, processor s, check s, leaves, attained, proved, ratio"
+    columns += ", by values, product, MILP s, Z3 s"
     print("| " + columns.replace(", ", " | ") + " |")
-    print("| --- " * 13 + "|")
+    print("| --- " * 14 + "|")
     lines = []
     for case in cases(options.names):
         lines.append(measured(case, options.seconds, options.jobs, not options.no_peers))

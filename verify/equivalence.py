@@ -81,19 +81,32 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
 
 
 def maximum(
-    first: Network, second: Network, domain: Domain, effort: Effort | None = None, gap: float = GAP
+    first: Network,
+    second: Network,
+    domain: Domain,
+    effort: Effort | None = None,
+    gap: float = GAP,
+    by_phase: bool = True,
 ) -> Decision:
     """The maximum of |g - f| over all outputs and a domain: attained at a point, and proved from above.
 
     The verdict's details hold `attained` and `proved` as rationals in text. It is `equivalent` when they are
     within the relative gap (with the claim |g - f| <= proved), `equal` when both are 0, else `unknown`.
 
+    Args:
+        first: f.
+        second: g.
+        domain: the inputs.
+        effort: how long and how hard to try.
+        gap: relative, between what is attained and what is proved.
+        by_phase: false splits f's and g's neurons one by one even where g is close to f, for comparison.
+
     Raises:
         InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
             used.
     """
     with _trusting(effort := effort or Effort()):
-        return _Task(first, second, domain, effort).maximum(gap)
+        return _Task(first, second, domain, effort).maximum(gap, by_phase)
 
 
 @contextmanager
@@ -210,12 +223,12 @@ class _Task:
             return self.different(claim, goal.witness)
         return self.proved(claim, problem, found)
 
-    def maximum(self, gap: float) -> Decision:
+    def maximum(self, gap: float, by_phase: bool) -> Decision:
         zero = within(0, self.first.output_width)
         problem = replace(self.problem(zero), exact=False)
         goal = _Climber(self, problem, gap)
         root = bounds.whole(self.layers, self.lower, self.upper, by_phase=True)
-        phases = phases_fit(self.layers, root)
+        phases = by_phase and phases_fit(self.layers, root)
         if not phases:
             root = bounds.whole(self.layers, self.lower, self.upper)
         self.attack(problem, goal, FIRST_STARTS)

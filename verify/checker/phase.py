@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from flint import fmpq
@@ -105,9 +104,9 @@ class PhaseBounds(Bounds):
     """What is true of all admissible executions on a part of the domain."""
 
     def __init__(self, layers: Sequence[JointLayer], domain: Json, mantissa: int | None) -> None:
-        for below, layer in pairwise(layers):
-            rows = layer.matrix.tolist()[: layer.blocks]
-            if any(v != 0 for row in rows for v in row[below.blocks :]):
+        for k in range(1, len(layers)):
+            rows = layers[k].matrix.tolist()[: layers[k].blocks]
+            if any(v != 0 for row in rows for v in row[layers[k - 1].blocks :]):
                 raise ValueError("f's values depend on differences: phases need every neuron of g to have a partner")
         super().__init__(layers, domain, mantissa)
 
