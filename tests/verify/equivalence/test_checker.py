@@ -115,6 +115,12 @@ def test_a_certificate_is_accepted_and_says_what_it_proves():
     assert proved.thresholds == (fmpq(1, 4),) * 4
 
 
+def test_a_certificate_of_version_2_is_read_too():
+    certificate, first, second = simple_certificate()
+    old = {key: value for key, value in certificate.items() if key != "phases"} | {"version": 2}
+    assert check(old | {"seal": seal(old)}, first, second).holds
+
+
 TAMPERINGS = {
     "format": "another certificate",
     "version": 1,
