@@ -29,7 +29,9 @@ def pairs(lines: list[equivalence.Line]) -> str:
     for line in lines:
         numbers = [line.processor, line.checking, line.leaves, line.attained, line.proved, line.ratio]
         numbers.append(line.by_values)
-        shown = ["" if n is None else f"{n:.7g}" if n == line.ratio else f"{n:.3g}" for n in numbers]
+        shown = [
+            "" if n is None else f"{n:.7g}" if n == line.ratio or isinstance(n, int) else f"{n:.3g}" for n in numbers
+        ]
         rows.append("| " + " | ".join([line.case, line.asked, line.outcome, *shown]) + " |")
     return "\n".join(rows)
 
