@@ -2,7 +2,8 @@
 
 A pair's number is its seed: any part of the battery can be run by itself. Nothing may be *wrong*: no verdict
 against the brute force (standard-library fractions), no witness that does not replay, no certificate that is
-refused. Certificates are then changed: one place at random, or, sealed anew, into a claim that is false.
+refused. Certificates are then changed: one place at random, or, sealed anew, into a claim that is false. With
+--json the counts are written as the battery goes on, and a run that was ended goes on from them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from flint import fmpq
 
 from fixtures import mutants
 from precise.arithmetic import rational, to_fraction, to_text
+from precise.formats.atomic_file import write_whole
 from precise.network import Layer, Network
 from tests.precise.rewritings import evaluate, rewritten
 from tests.verify.equivalence.pairs import integer_network, perturbed, with_distant_neuron
@@ -38,6 +40,7 @@ from verify.verdict import Outcome
 RELATIONS = ("symmetric", "equal on the region", "tiny difference", "sign flipped", "kink on the border", "zero width")
 WIDTHS = ((2, 2, 1), (2, 3, 2), (2, 2, 2, 1), (2, 4, 3, 1), (2, 3, 3, 2), (2, 2, 2, 2, 1))
 FACTORS = (fmpq(0), fmpq(1, 2), fmpq(999, 1000), fmpq(1), fmpq(1001, 1000), fmpq(2))  # epsilon / true maximum
+WRITING = 5.0  # seconds between two writings of the counts
 PROVED = (Outcome.EQUAL, Outcome.EQUIVALENT)
 VALUES = (-1, 0, 1, 2, "0", "1", "-1", "1/3", "1p-40", "z", "g", True, None, [], {}, 0.5)
 Certificate = dict[str, Any]
@@ -68,6 +71,8 @@ class Tally:
     wrong: list[str] = field(default_factory=list)  # one sentence each; there must be none
     rechecked: int = 0  # certificates
     replayed: int = 0  # witnesses
+    pairs: int = 0  # done so far
+    seconds: float = 0.0  # of elapsed time
 
 
 def planted(number: int) -> Pair:
@@ -275,6 +280,36 @@ def _true(certificate: Certificate, pair: Pair) -> bool:
     return all(most <= to_fraction(e) for most, e in zip(truth, claim.epsilon, strict=True))
 
 
+def begun(path: Path | None, first: int) -> Tally:
+    """What an earlier run with the same first pair has left in its file; else nothing yet.
+
+    Raises:
+        SystemExit: the file holds a battery that begins elsewhere.
+    """
+    if path is None or not path.exists():
+        return Tally()
+    report = json.loads(path.read_text())
+    if report.pop("from") != first:
+        raise SystemExit(f"{path}: expected counts of a battery from pair {first} on")
+    return Tally(**report | {key: Counter(report[key]) for key in ("verdicts", "mutants")})
+
+
+def run(first: int, pairs: int, mutants: int, seconds: float, path: Path | None) -> Tally:
+    """Examine the pairs from number `first` on, those that `path` has already left out."""
+    tally, written = begun(path, first), perf_counter()
+    while tally.pairs < pairs:
+        start = perf_counter()
+        proof = examine(first + tally.pairs, seconds, tally)
+        if proof is not None and tally.mutants["changed"] + tally.mutants["false claim, sealed"] < mutants:
+            tamper(*proof, tally)
+        tally.pairs += 1
+        tally.seconds += perf_counter() - start
+        if path is not None and (tally.pairs == pairs or perf_counter() - written > WRITING):
+            written = perf_counter()
+            write_whole(path, (json.dumps({"from": first, **vars(tally)}, indent=1) + "\n").encode())
+    return tally
+
+
 def main() -> None:
     """Run the battery and print what was found; exit status 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -282,22 +317,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5000)
     parser.add_argument("--mutants", type=int, default=2000, help="changed certificates that are to be refused")
     parser.add_argument("--seconds", type=float, default=10.0, help="for each pair")
-    parser.add_argument("--json", type=Path, help="also write the counts to this file")
+    parser.add_argument("--json", type=Path, help="keep the counts in this file, and go on from them")
     options = parser.parse_args()
-    tally, begun = Tally(), perf_counter()
-    for number in range(options.first, options.first + options.pairs):
-        proof = examine(number, options.seconds, tally)
-        if proof is not None and tally.mutants["changed"] + tally.mutants["false claim, sealed"] < options.mutants:
-            tamper(*proof, tally)
-    spent = perf_counter() - begun
+    tally = run(options.first, options.pairs, options.mutants, options.seconds, options.json)
     for name, counts in (("verdicts", tally.verdicts), ("changed certificates", tally.mutants)):
         print(f"{name}: " + ", ".join(f"{key} {count}" for key, count in sorted(counts.items())))
-    print(f"{tally.rechecked} certificates accepted again, {tally.replayed} witnesses replayed; {spent:.0f} s")
+    print(f"{tally.rechecked} certificates accepted again, {tally.replayed} witnesses replayed; {tally.seconds:.0f} s")
     print("\n".join(tally.wrong) or "nothing wrong")
-    if options.json:
-        report = {"from": options.first, "pairs": options.pairs, "verdicts": tally.verdicts, "mutants": tally.mutants}
-        report |= {"rechecked": tally.rechecked, "replayed": tally.replayed, "wrong": tally.wrong, "seconds": spent}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
     raise SystemExit(bool(tally.wrong))
 
 

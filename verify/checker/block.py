@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from flint import fmpq, fmpq_mat, fmpz
 
 from verify.checker.encoding import rounded
 from verify.checker.joint import ONE, ZERO
 
+Value = TypeVar("Value")
 BITS = 64  # domains are rounded outwards to mantissas of so many bits, to keep the numbers short
 KINDS = ("z", "d", "g")  # f's value, the difference, g's value (z + d)
 
@@ -58,16 +60,18 @@ class Block:
 
         h and e are affine between the lines z = 0 and g = 0, so these cut the domain into convex polygons.
         """
-        lines_z = {v for v in (self.zl, self.zu, ZERO) if self.zl <= v <= self.zu}
-        lines_d = {v for v in (self.dl, self.du) if self.dl <= v <= self.du}
-        lines_g = {v for v in (self.gl, self.gu, ZERO) if self.gl <= v <= self.gu}
-        points = {(z, d) for z in lines_z for d in lines_d}
-        points |= {(z, g - z) for z in lines_z for g in lines_g} | {(g - d, d) for d in lines_d for g in lines_g}
-        return [
-            (z, d, max(z, ZERO), max(z + d, ZERO) - max(z, ZERO))
-            for z, d in points
-            if self.zl <= z <= self.zu and self.dl <= d <= self.du and self.gl <= z + d <= self.gu
-        ]
+        lines_z = _distinct(v for v in (self.zl, self.zu, ZERO) if self.zl <= v <= self.zu)
+        lines_d = _distinct(v for v in (self.dl, self.du) if self.dl <= v <= self.du)
+        lines_g = _distinct(v for v in (self.gl, self.gu, ZERO) if self.gl <= v <= self.gu)
+        crossings = [(z, d, z + d) for z in lines_z for d in lines_d]
+        crossings += [(z, g - z, g) for z in lines_z for g in lines_g]
+        crossings += [(g - d, d, g) for d in lines_d for g in lines_g]
+        points = _distinct(
+            (z, d, g)
+            for z, d, g in crossings
+            if self.zl <= z <= self.zu and self.dl <= d <= self.du and self.gl <= g <= self.gu
+        )
+        return [(z, d, max(z, ZERO), max(g, ZERO) - max(z, ZERO)) for z, d, g in points]
 
     @cached_property
     def integers(self) -> tuple[list[list[fmpz]], fmpz]:
@@ -142,6 +146,15 @@ class Block:
         if self.dl >= 0 or self.du <= 0:
             return z, (e if (self.dl >= 0) == (e > 0) else ZERO)
         return z, e * (self.du if e > 0 else -self.dl) / (self.du - self.dl)
+
+
+def _distinct(values: Iterable[Value]) -> list[Value]:
+    """Each once; comparing a few rationals is faster than hashing them."""
+    found: list[Value] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def below(value: fmpq) -> fmpq:
