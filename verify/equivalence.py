@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from precise.arithmetic import to_text
 from precise.executors import Workers
-from precise.journal.file import Journal
 from precise.network import Network
 from verify.certificate import Certificate, assemble, sealed
 from verify.checker.check import Proved, Refused, evaluate, targets
 from verify.checker.joint import joint
+from verify.decision import Decision, Effort, Engine, refuted
 from verify.differential import attack, bounds
 from verify.differential.bounds import Array
 from verify.differential.branch_and_bound import Search, Stop, search
@@ -38,6 +38,8 @@ from verify.properties.claim import Claim, SameTop1, Within, replay, short, with
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
+__all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
+
 MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
 FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
 POLISH = 16  # of so many points that the search meets, one is a start for the attack
@@ -45,39 +47,28 @@ GAP = 1e-6  # relative distance of the proved maximum from the attained one
 FIRST_ATTACK, BORDERS, ATTACK = 0.1, 0.2, 0.35  # shares of the time after which these give way to what follows
 RANGES = 0.25  # share of the time for the ranges of inner differences, at most
 LINEAR_PROGRAM = 20.0  # seconds for one at most
+SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the bounds leave open
+SHARE = 0.75  # of the time is then for the bounds
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How long and how hard to try."""
-
-    seconds: float = 60.0  # of wall clock, for everything
-    jobs: int = 1  # processes
-    scheduler: str | None = None  # of a Dask cluster whose workers look at parts instead, such as tcp://10.0.0.1:8786
-    seed: int = 0  # of the attack's starting points
-    journal: Journal | None = None  # keeps every finished look at a part, for a run that goes on with it
-    tracer: Callable[[str], None] = lambda _: None  # is told what happens, one sentence at a time
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A verdict with what proves it."""
-
-    verdict: Verdict
-    certificate: Certificate | None = None  # accepted by the checker
-    history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound) of the search
-
-
 def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort | None = None) -> Decision:
-    """Decide a claim about two networks f and g on a domain.
+    """Decide a claim about two networks f and g on a domain, by the engine that the effort names.
 
     Raises:
         InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
             used.
     """
-    with _trusting(effort := effort or Effort()):
+
+    def by_bounds(effort: Effort) -> Decision:
         return _Task(first, second, domain, effort).decide(claim)
+
+    def by_z3(effort: Effort) -> Decision:
+        from verify.smt_decision import decide_by_z3  # Z3 takes a while to load and is rarely needed
+
+        return decide_by_z3(first, second, domain, claim, effort)
+
+    return _by_engine(by_bounds, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
 
 
 def maximum(
@@ -105,8 +96,31 @@ def maximum(
         InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
             used.
     """
-    with _trusting(effort := effort or Effort()):
+    def by_bounds(effort: Effort) -> Decision:
         return _Task(first, second, domain, effort).maximum(gap, by_phase)
+
+    def by_z3(effort: Effort) -> Decision:
+        from verify.smt_decision import maximum_by_z3
+
+        return maximum_by_z3(first, second, domain, effort)
+
+    return _by_engine(by_bounds, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+
+
+def _by_engine(
+    by_bounds: Callable[[Effort], Decision], by_z3: Callable[[Effort], Decision], neurons: int, effort: Effort
+) -> Decision:
+    """The decision by the engine that was asked for; by both, one after the other, between small networks."""
+    if effort.engine is Engine.Z3:
+        return by_z3(effort)
+    shared = effort.engine is Engine.AUTO and neurons <= SMALL
+    begun = time.monotonic()
+    with _trusting(effort):
+        decision = by_bounds(replace(effort, seconds=SHARE * effort.seconds) if shared else effort)
+    if not shared or decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted:
+        return decision
+    again = by_z3(replace(effort, seconds=effort.seconds - (time.monotonic() - begun)))
+    return decision if again.verdict.outcome is Outcome.UNKNOWN else replace(again, history=decision.history)
 
 
 @contextmanager
@@ -260,7 +274,7 @@ class _Task:
         closed = upper <= close
         outcome = Outcome.UNKNOWN if not closed else Outcome.EQUIVALENT if upper > 0 else Outcome.EQUAL
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
-        return Decision(verdict, certificate, found.history)
+        return Decision(verdict, certificate, found.history, found.interrupted)
 
     def by_phase(self, problem: Problem, root: bounds.Part, goal: _Climber) -> Search:
         """The search by phase, after one for the ranges of inner differences."""
@@ -319,17 +333,8 @@ class _Task:
 
     def different(self, claim: Claim, witness: Witness | None) -> Decision:
         assert witness is not None
-        around = attack.float_points(self.domain, witness.point)
-        again = next((p for p in around if replay(claim, self.domain, self.first, self.second, p)), None)
-        details: dict[str, object] = {
-            "float64_point": None if again is None else [to_near(v) for v in again],
-            "seconds": round(time.monotonic() - self.begun, 3),
-        }
-        gap = max(abs(b - a) for a, b in zip(witness.first, witness.second))
-        text = f"an input refutes it, replayed exactly: there |g - f| is {short(gap)}"
-        text += "" if again is not None else " (no float64 point next to it does)"
-        verdict = Verdict(Outcome.DIFFERENT, self.domain.describe(), claim.describe(), text, witness, details)
-        return Decision(verdict)
+        seconds = time.monotonic() - self.begun
+        return refuted(claim, self.domain, self.first, self.second, witness, Engine.BOUNDS, seconds)
 
     def proved(self, claim: Claim, problem: Problem, found: Search) -> Decision:
         certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
@@ -347,7 +352,7 @@ class _Task:
             text = f"{over} after {found.nodes} parts; {found.open} are open: give more time or a smaller domain"
             text = f"interrupted; {text}" if found.interrupted else text
             verdict = Verdict(Outcome.UNKNOWN, self.domain.describe(), claim.describe(), text, None, details)
-            return Decision(verdict, None, found.history)
+            return Decision(verdict, None, found.history, found.interrupted)
         certificate = sealed(certificate, claim, proved)
         same = isinstance(claim, Within) and not any(claim.epsilon)
         outcome = Outcome.EQUAL if same else Outcome.EQUIVALENT
@@ -394,6 +399,7 @@ class _Task:
 
     def figures(self, found: Search, proved: Proved) -> dict[str, object]:
         return {
+            "engine": Engine.BOUNDS.value,
             "bounds": [None if b is None else to_text(b) for b in proved.bounds],
             "parts": found.nodes,
             "leaves": proved.leaves,

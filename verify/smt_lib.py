@@ -1,7 +1,8 @@
 """A claim about two networks on a domain as an SMT-LIB 2 script in linear real arithmetic, for any other solver.
 
 `unsat` means that the claim holds. Neuron after neuron is written as it is, without any of the engine's
-reasoning: a decimal-free, independent statement of the question.
+reasoning: a decimal-free, independent statement of the question. Where the maximum is asked for, the script
+maximises the variable `largest`, which Z3 and OptiMathSAT can do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from flint import fmpq
 
 from precise.network import Network
+from precise.symmetry.interval import Range, affine_range, at_least_zero
 from verify.errors import InputError
 from verify.properties.claim import Claim, Excluded, SameTop1
 from verify.properties.domain import Domain
@@ -18,8 +20,16 @@ from verify.properties.domain import Domain
 MOST_NEURONS = 2000  # hidden ones of both networks; no solver gets anywhere near
 
 
-def script(first: Network, second: Network, domain: Domain, claim: Claim) -> str:
+def script(first: Network, second: Network, domain: Domain, claim: Claim | None, facts: bool = False) -> str:
     """The script whose unsatisfiability is the claim.
+
+    Args:
+        first: f.
+        second: g.
+        domain: of the inputs.
+        claim: None asks for the maximum of |g - f| over all outputs instead.
+        facts: also state what interval arithmetic says of every neuron. It follows from the rest; solvers find
+            counterexamples sooner with it.
 
     Raises:
         InputError: the networks are too large for any solver, or do not fit the domain or each other.
@@ -31,15 +41,18 @@ def script(first: Network, second: Network, domain: Domain, claim: Claim) -> str
     neurons = sum(sum(network.widths[1:-1]) for network in (first, second))
     if neurons > MOST_NEURONS:
         raise InputError(f"expected networks of at most {MOST_NEURONS} hidden neurons together, not {neurons}")
+    largest = f"; largest is the maximum of |g(x) - f(x)| on {domain.describe()}"
     lines = [
         f"; f: {first.sha256}",
         f"; g: {second.sha256}",
-        f"; unsat proves: {claim.describe()} on {domain.describe()}",
+        largest if claim is None else f"; unsat proves: {claim.describe()} on {domain.describe()}",
         "(set-logic QF_LRA)",
         *_inputs(domain),
         *_network(first, "f"),
         *_network(second, "g"),
-        f"(assert {_refutation(claim, first.output_width)})",
+        *(_facts(first, "f", domain) if facts else ()),
+        *(_facts(second, "g", domain) if facts else ()),
+        *(_maximum(first.output_width) if claim is None else [f"(assert {_refutation(claim, first.output_width)})"]),
         "(check-sat)",
         "(exit)",
     ]
@@ -67,6 +80,32 @@ def _network(network: Network, name: str) -> Iterator[str]:
                 term = f"(ite (> {own}_in 0) {own}_in 0)"
             yield f"(define-fun {own} () Real {term})"
         values = names
+
+
+def _facts(network: Network, name: str, domain: Domain) -> Iterator[str]:
+    """What intervals say of every neuron: its range, and the line above it that this gives [ZWCHD18]."""
+    ranges = [Range(low, high) for low, high in zip(domain.lower, domain.upper, strict=True)]
+    for number, layer in enumerate(network.layers[:-1], 1):
+        rows = zip(layer.weights, layer.biases, strict=True)
+        known = [affine_range(bias, zip(row, ranges, strict=True)) for row, bias in rows]
+        for neuron, bounds in enumerate(known, 1):
+            own, low, high = f"{name}_{number}_{neuron}", bounds.low, bounds.high
+            assert low is not None, "a domain is bounded"
+            assert high is not None
+            if low >= 0 or high <= 0:
+                yield f"(assert (= {own} {f'{own}_in' if low >= 0 else '0.0'}))"
+                continue
+            yield f"(assert (and (<= {_number(low)} {own}_in) (<= {own}_in {_number(high)})))"
+            yield f"(assert (and (<= 0.0 {own}) (<= {own}_in {own})))"
+            yield f"(assert (<= {own} (* {_number(high / (high - low))} (- {own}_in {_number(low)}))))"
+        ranges = [at_least_zero(bounds) for bounds in known]
+
+
+def _maximum(outputs: int) -> Iterator[str]:
+    yield "(declare-const largest Real)"
+    gaps = (f"(- {a}_out_{n} {b}_out_{n})" for n in range(1, outputs + 1) for a, b in ("gf", "fg"))
+    yield f"(assert {_any(f'(<= largest {gap})' for gap in gaps)})"
+    yield "(maximize largest)"
 
 
 def _refutation(claim: Claim, outputs: int) -> str:

@@ -29,6 +29,7 @@ from verify.commands.question import (
     Epsilon,
     First,
     Margin,
+    Maximum,
     Region,
     Second,
     Top1,
@@ -36,7 +37,7 @@ from verify.commands.question import (
 from verify.errors import InputError
 
 if TYPE_CHECKING:
-    from verify.equivalence import Decision, Effort
+    from verify.decision import Decision, Effort
     from verify.properties.claim import Claim
     from verify.properties.domain import Domain
 
@@ -52,11 +53,15 @@ def equivalent(
     top1: Top1 = False,
     margin: Margin = None,
     confidence: Confidence = None,
-    maximum: Annotated[bool, typer.Option("--max", help="Property: none; find the largest difference.")] = False,
+    maximum: Maximum = False,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the proof to FILE (.json or .json.gz).")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds for everything.")] = 60.0,
+    engine: Annotated[
+        str,
+        typer.Option(metavar="auto|bounds|z3", help="Who decides; auto: Z3 what bounds leave open, if it is small."),
+    ] = "auto",
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes; all cores if not given.")] = None,
     scheduler: Scheduler = None,
     checkpoint: Checkpoint = None,
@@ -72,8 +77,9 @@ def equivalent(
     status 0: proved; 1: different, with an input that shows it; 3: neither.
     """
     from verify.certificate import write_certificate
-    from verify.equivalence import Effort
+    from verify.decision import Effort, Engine
 
+    _check_engine(engine, scheduler, checkpoint, resume)
     taken = [first, second] if region is None else [first, second, region]
     for path in (json_file, certificate):
         if path is not None:
@@ -91,7 +97,8 @@ def equivalent(
     others = [path for path in (*taken, json_file, certificate) if path is not None]
     journal = opened(checkpoint, resume, _identity(networks, domain, claim), *others)
     with working() as progress:
-        effort = Effort(timeout, jobs or _cores(), scheduler=scheduler, journal=journal, tracer=progress)
+        chosen = Engine(engine)
+        effort = Effort(timeout, jobs or _cores(), scheduler, journal=journal, tracer=progress, engine=chosen)
         try:
             decision = _decision(networks, domain, claim, effort)
         except InputError as error:
@@ -113,10 +120,13 @@ def equivalent(
         "seconds": round(time.monotonic() - started, 3),
     }
     write_report(json_file, report)
-    show(f"{text(verdict)}\nclaim    {verdict.claim}")
+    show(f"{text(verdict)}\nclaim    {verdict.claim}\nengine   {verdict.details['engine']}")
     if certificate is not None:
         written = decision.certificate is not None
-        show(f"certificate in {certificate}" if written else "no certificate: there is nothing proved to write")
+        why = (
+            "Z3 proves it, and writes none" if verdict.outcome.exit_status == 0 else "there is nothing proved to write"
+        )
+        show(f"certificate in {certificate}" if written else f"no certificate: {why}")
     raise typer.Exit(verdict.outcome.exit_status)
 
 
@@ -124,6 +134,13 @@ def _decision(networks: tuple[Network, Network], domain: Domain, claim: Claim | 
     from verify.equivalence import decide, maximum
 
     return maximum(*networks, domain, effort) if claim is None else decide(*networks, domain, claim, effort)
+
+
+def _check_engine(engine: str, scheduler: str | None, checkpoint: Path | None, resume: Path | None) -> None:
+    if engine not in ("auto", "bounds", "z3"):
+        raise InputError(f"--engine {engine}: expected auto, bounds or z3")
+    if engine == "z3" and (scheduler, checkpoint, resume) != (None, None, None):
+        raise InputError("--engine z3: expected without --scheduler, --checkpoint and --resume; Z3 keeps nothing")
 
 
 def _identity(networks: tuple[Network, Network], domain: Domain, claim: Claim | None) -> dict[str, str]:

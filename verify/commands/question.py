@@ -34,6 +34,8 @@ Confidence = Annotated[
     str | None, typer.Option(metavar="P", help="--top1 only where f's softmax gives one output P or more.")
 ]
 
+Maximum = Annotated[bool, typer.Option("--max", help="Property: none; find the largest difference.")]
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -15,7 +15,7 @@ import z3
 from flint import fmpq, fmpq_mat
 
 from precise.arithmetic import rational, to_text
-from verify.checker.check import Target
+from verify.checker.check import Target, leaf
 from verify.checker.joint import ONE, ZERO, Row
 from verify.checker.weak_duality import Bounds, Part
 
@@ -74,6 +74,8 @@ def _grow(bounds: Bounds, part: Part, target: Target, deadline: float, nodes: li
     if place > MOST_NODES or time.monotonic() > deadline:
         raise _GivenUp
     nodes.append({"leaf": {}})
+    if _closes(leaf(bounds, part, {}, target), target):  # the rule is enough: nothing to split
+        return place
     split = None if part.empty else _undecided(part)
     if split is not None:
         halves = bounds.split(part, split)
@@ -81,6 +83,10 @@ def _grow(bounds: Bounds, part: Part, target: Target, deadline: float, nodes: li
     elif not part.empty:
         nodes[place] = {"leaf": _Leaf(bounds, part, target, deadline).proof()}
     return place
+
+
+def _closes(bound: fmpq | None, target: Target) -> bool:
+    return bound is None or bound < target.threshold or (bound == target.threshold and not target.strict)
 
 
 def _undecided(part: Part) -> list[object] | None:

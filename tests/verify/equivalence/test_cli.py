@@ -66,6 +66,19 @@ def test_the_maximum_comes_with_a_point(files, tmp_path, capsys):
     assert json.loads(report.read_text())["details"]["attained"] == "1/8"
 
 
+def test_the_solver_can_be_asked_alone(files, tmp_path, capsys):
+    report, proof = tmp_path / "report.json", tmp_path / "proof.json"
+    options = (*BOX, "--engine", "z3", "--json", report)
+    assert verify("equivalent", *files, *options, "--epsilon", "1/8", "--certificate", proof) == 0
+    assert "engine   z3" in capsys.readouterr().out
+    assert json.loads(report.read_text())["details"]["engine"] == "z3"
+    assert verify("check", proof, *files) == 0
+    assert verify("equivalent", *files, *options, "--epsilon", "1/9", "--timeout", 30) == 1
+    assert verify("equivalent", *files, *options, "--max") == 0
+    assert "attained 1/8, and nothing is larger: proved by Z3" in capsys.readouterr().out
+    assert verify("equivalent", *files, *options, "--max", "--timeout", 0) == 3
+
+
 def test_top_classes_with_a_confidence(files, capsys):
     assert verify("equivalent", *files, *BOX, "--top1", "--margin", "1/8", "--jobs", 1) == 0
     assert "top class where f leads by 1/8" in capsys.readouterr().out
@@ -108,6 +121,8 @@ def test_a_search_without_time_says_what_was_reached(tmp_path, capsys):
         ((*BOX, "--clip", "0", "1", "--max"), "together with --ball"),
         (("--ball", "0,0,0", "1", "--max"), "expected 2 coordinates, not 3"),
         (("--box", "1", "0", "--max"), "lower bound first"),
+        ((*BOX, "--max", "--engine", "Z3"), "expected auto, bounds or z3"),
+        ((*BOX, "--max", "--engine", "z3", "--checkpoint", "none"), "without --scheduler, --checkpoint and --resume"),
     ],
 )
 def test_bad_options_are_one_sentence(files, options, message, capsys):

@@ -18,7 +18,7 @@ from tests.verify.equivalence.pairs import RELATIONS, integer_network, perturbed
 from tests.verify.equivalence.polygons import clipped, largest_differences, rectangle, top1_differs
 from verify.checker import check
 from verify.differential import attack
-from verify.equivalence import Effort, decide, maximum
+from verify.equivalence import Effort, Engine, decide, maximum
 from verify.properties.claim import Within, same_top1, within
 from verify.properties.domain import Domain, ball, box
 from verify.verdict import Outcome
@@ -33,7 +33,7 @@ DOMAINS = [
     Domain((fmpq(-1), fmpq(0)), (fmpq(1), fmpq(0))),  # a segment
 ]
 FACTORS = [fmpq(0), fmpq(1, 2), fmpq(999, 1000), fmpq(1), fmpq(1001, 1000), fmpq(2)]
-EFFORT = Effort(seconds=20)
+EFFORT = Effort(seconds=20, engine=Engine.BOUNDS)
 
 
 def drawn_pair(widths, relation, seed):
@@ -92,7 +92,7 @@ def test_top_classes_are_compared_like_brute_force_does(widths, relation, seed, 
 def test_the_maximum_lies_between_what_is_attained_and_what_is_proved(widths, relation, seed):
     first, second, _ = drawn_pair(widths, relation, seed)
     domain = box(-1, 1, 2)
-    decision = maximum(first, second, domain, Effort(seconds=3))
+    decision = maximum(first, second, domain, Effort(seconds=3, engine=Engine.BOUNDS))
     truth = max(largest_differences(first, second, rectangle(domain.lower, domain.upper)))
     details = decision.verdict.details
     attained, proved = (to_fraction(rational(details[key])) for key in ("attained", "proved"))

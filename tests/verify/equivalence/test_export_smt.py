@@ -26,6 +26,13 @@ def answer(text):
     return str(solver.check())
 
 
+def largest(text):
+    solver = z3.Optimize()
+    solver.from_string(text)
+    assert solver.check() == z3.sat
+    return rational(solver.model()[z3.Real("largest")].as_string())
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(RELATIONS), st.integers(0, 2**32 - 1), st.sampled_from([fmpq(0), fmpq(1, 2), fmpq(1), fmpq(2)]))
 def test_another_solver_finds_what_brute_force_finds(relation, seed, factor):
@@ -37,6 +44,8 @@ def test_another_solver_finds_what_brute_force_finds(relation, seed, factor):
     truth = rational(max(largest_differences(first, second, polygon)))
     claim = within(truth * factor, 2)
     assert answer(script(first, second, domain, claim)) == ("unsat" if truth <= claim.epsilon[0] else "sat")
+    assert answer(script(first, second, domain, claim, facts=True)) == answer(script(first, second, domain, claim))
+    assert largest(script(first, second, domain, None, facts=bool(seed % 2))) == truth
     # the same claim as excluded alternatives
     rows = [tuple(fmpq(sign * (i == 2 + o)) for i in range(4)) for o in range(2) for sign in (1, -1)]
     same = Excluded(tuple(((row, claim.epsilon[0], True),) for row in rows))
@@ -54,6 +63,8 @@ def test_the_verb_writes_a_script(tmp_path, capsys):
     assert run(application("", VERBS), "verify", ["export-smt", *options, "-o", str(out)]) == 0
     assert answer(out.read_text()) == "unsat"
     assert run(application("", VERBS), "verify", ["export-smt", *options, "-o", str(paths[0])]) == 2
+    assert run(application("", VERBS), "verify", ["export-smt", *options[:-2], "--max", "--facts", "-o", str(out)]) == 0
+    assert largest(out.read_text()) == 0
     assert run(application("", VERBS), "verify", ["export-smt", *options[:-2], "-o", str(out)]) == 2
     assert "exactly one property" in capsys.readouterr().err
 
