@@ -31,7 +31,7 @@ from verify.differential.finish import MOST_INPUTS, finish
 from verify.differential.kept import Kept
 from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
-from verify.differential.problem import Problem, float_target, phases_fit, to_near
+from verify.differential.problem import Problem, by_rule_alone, float_target, phases_fit, to_near
 from verify.differential.ranges import narrowed
 from verify.errors import InputError
 from verify.properties.claim import Claim, SameTop1, Within, replay, short, within
@@ -96,6 +96,7 @@ def maximum(
         InputError: the numbers of inputs or outputs do not fit, no such scheduler answers, or the checkpoint cannot be
             used.
     """
+
     def by_bounds(effort: Effort) -> Decision:
         return _Task(first, second, domain, effort).maximum(gap, by_phase)
 
@@ -204,7 +205,7 @@ class _Task:
         if domain.inputs != first.input_width:
             raise InputError(f"expected a domain of {first.input_width} inputs, not {domain.inputs}")
         self.first, self.second, self.domain, self.effort = first, second, domain, effort
-        self.begun = time.monotonic()
+        self.begun = self.searching = time.monotonic()
         self.pairs = pair_neurons(first, second)
         self.joint = joint(first, second, self.pairs)
         with _in_floats("weights and a domain"):
@@ -226,12 +227,14 @@ class _Task:
         problem = self.problem(claim)
         goal = _Refuter(self, claim, problem)
         root = bounds.whole(self.layers, self.lower, self.upper)
-        try:
-            self.attack(problem, goal, FIRST_STARTS)
-            if isinstance(claim, SameTop1):
-                self.attack_borders(problem, goal)
-        except Stop:
-            return self.different(claim, goal.witness)
+        numbers = range(len(problem.targets))
+        if not all(by_rule_alone(problem, root, t, goal.limit(t)) for t in numbers):  # else a proof is near
+            try:
+                self.attack(problem, goal, FIRST_STARTS)
+                if isinstance(claim, SameTop1):
+                    self.attack_borders(problem, goal)
+            except Stop:
+                return self.different(claim, goal.witness)
         found = self.search(problem, root, goal)
         if goal.witness is not None:
             return self.different(claim, goal.witness)
@@ -274,7 +277,8 @@ class _Task:
         closed = upper <= close
         outcome = Outcome.UNKNOWN if not closed else Outcome.EQUIVALENT if upper > 0 else Outcome.EQUAL
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
-        return Decision(verdict, certificate, found.history, found.interrupted)
+        history = [*found.history, (time.monotonic() - self.searching, to_near(upper))] if found.history else []
+        return Decision(verdict, certificate, history, found.interrupted)
 
     def by_phase(self, problem: Problem, root: bounds.Part, goal: _Climber) -> Search:
         """The search by phase, after one for the ranges of inner differences."""
@@ -288,9 +292,13 @@ class _Task:
 
     def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber, over: bool = False) -> Search:
         self.effort.tracer("branch and bound")
+        self.searching = time.monotonic()
         again = partial(self.attack, problem, goal, STARTS)
         workers = Workers(self.effort.jobs, self.effort.scheduler)
-        return search(problem, root, goal, self.begun if over else self.deadline(), workers, again, self.kept())
+        deadline = self.begun if over else self.deadline()
+        found = search(problem, root, goal, deadline, workers, again, self.kept())
+        # parts without an input have a bound of minus infinity, which neither a plot nor JSON can show
+        return replace(found, history=[entry for entry in found.history if np.isfinite(entry[1])])
 
     def kept(self) -> Kept | None:
         """The looks in the checkpoint, if there is one."""
@@ -358,7 +366,7 @@ class _Task:
         outcome = Outcome.EQUAL if same else Outcome.EQUIVALENT
         text = f"proved by a certificate of {proved.leaves} leaves, checked in exact arithmetic"
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)
-        return Decision(verdict, certificate, found.history)
+        return Decision(verdict, certificate, found.history, found.interrupted)
 
     def certified(
         self, claim: Claim, mantissa: int | None, found: Search, phases: bool = False
@@ -371,7 +379,7 @@ class _Task:
             return certificate, self.evaluated(certificate, found)
         except _TimeOver:
             certificate = assemble(*parts, found.tighten, [[{"leaf": {}}] for _ in found.trees], phases)
-            return certificate, evaluate(certificate, self.first, self.second)
+            return certificate, evaluate(certificate, self.first, self.second, layers=self.joint)
 
     def better(self, old: Certificate, fresh: Certificate, found: Search, proved: Proved) -> tuple[Certificate, Proved]:
         """A finished certificate with what it proves; if that takes too long to find out, the old one with its own."""
@@ -392,7 +400,7 @@ class _Task:
             if time.monotonic() > end:
                 raise _TimeOver
 
-        return evaluate(certificate, self.first, self.second, watch)
+        return evaluate(certificate, self.first, self.second, watch, self.joint)
 
     def finishable(self, found: Search) -> bool:
         return self.left() > 0 and not found.interrupted and self.domain.inputs <= MOST_INPUTS

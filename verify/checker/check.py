@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from flint import fmpq
 
 from verify.checker.encoding import Json, fingerprint, number, numbers, seal
-from verify.checker.joint import ONE, ZERO, NetworkLike, Row, joint
+from verify.checker.joint import ONE, ZERO, JointLayer, NetworkLike, Row, joint
 from verify.checker.phase import PhaseBounds
 from verify.checker.weak_duality import Bounds, Part, unit
 
@@ -40,6 +40,9 @@ class Target:
     sides: list[tuple[Row, fmpq]]  # side . outputs >= margin
     threshold: fmpq
     strict: bool = False  # the bound has to be below the threshold
+
+
+Prepared: TypeAlias = tuple[Bounds, Part, list[Target]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,11 @@ def check(certificate: Json, first: NetworkLike, second: NetworkLike) -> Proved:
 
 
 def evaluate(
-    certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None] = lambda: None
+    certificate: Json,
+    first: NetworkLike,
+    second: NetworkLike,
+    at_each_node: Callable[[], None] = lambda: None,
+    layers: Sequence[JointLayer] | None = None,
 ) -> Proved:
     """The bounds that a certificate's trees prove about two networks, whatever it states, their hashes too.
 
@@ -90,6 +97,8 @@ def evaluate(
         first: the network f.
         second: the network g.
         at_each_node: is called before each node; it may raise to end the work.
+        layers: the joint network of the two under the certificate's pairing, from whoever has it already; `check`
+            makes its own.
 
     Raises:
         Refused: it is malformed.
@@ -97,28 +106,33 @@ def evaluate(
     try:
         if certificate["format"] != FORMAT or certificate["version"] not in READ:
             raise Refused("this is no certificate of a version that this checker reads")
-        return _evaluate(certificate, first, second, at_each_node)
+        return _evaluate(certificate, prepared(certificate, first, second, at_each_node, layers), at_each_node)
     except MALFORMED as error:
         raise Refused(f"the certificate is malformed: {error!r:.120}") from error
 
 
-def _evaluate(certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None]) -> Proved:
-    bounds, root, wanted = prepared(certificate, first, second, at_each_node)
+def _evaluate(certificate: Json, ready: Prepared, at_each_node: Callable[[], None]) -> Proved:
+    bounds, root, wanted = ready
     found = [walk(bounds, root, tree, t, at_each_node) for tree, t in zip(certificate["trees"], wanted, strict=True)]
     thresholds, strict = tuple(t.threshold for t in wanted), tuple(t.strict for t in wanted)
     return Proved(tuple(b for b, _ in found), thresholds, strict, sum(n for _, n in found))
 
 
 def prepared(
-    certificate: Json, first: NetworkLike, second: NetworkLike, at_each_node: Callable[[], None] = lambda: None
-) -> tuple[Bounds, Part, list[Target]]:
+    certificate: Json,
+    first: NetworkLike,
+    second: NetworkLike,
+    at_each_node: Callable[[], None] = lambda: None,
+    layers: Sequence[JointLayer] | None = None,
+) -> Prepared:
     """The joint network on the domain, the whole domain with what "tighten" adds, and what to bound there.
 
     Raises:
         Refused: the mantissa is out of range.
         ValueError: something is malformed; other errors of MALFORMED as well.
     """
-    pairs = [[(int(i), int(j), number(s)) for i, j, s in layer] for layer in certificate["pairs"]]
+    if layers is None:
+        layers = joint(first, second, [[(int(i), int(j), number(s)) for i, j, s in p] for p in certificate["pairs"]])
     mantissa = certificate["mantissa"]
     if mantissa is not None and not 1 <= mantissa <= LONGEST_MANTISSA:
         raise Refused(f"a mantissa of {mantissa!r:.20} bits is none")
@@ -126,7 +140,7 @@ def prepared(
     if not isinstance(by_phase, bool):
         raise ValueError("a search is by phase or not")
     kind = PhaseBounds if by_phase else Bounds
-    bounds = kind(joint(first, second, pairs), certificate["domain"], mantissa)
+    bounds = kind(layers, certificate["domain"], mantissa)
     wanted = targets(certificate["claim"], len(first.layers[-1].biases))
     if by_phase and any(target.sides for target in wanted):
         raise ValueError("side conditions may fail in executions that stand for an input")

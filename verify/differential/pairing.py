@@ -20,6 +20,7 @@ from verify.checker.joint import Pair, Row, deepened
 
 SIMILAR = 0.5  # rows at more than 60 degrees stay alone: their difference is larger than either of them
 NEARLY_BEST = fmpq(4)  # a power of two may be so much worse: its inverse is short, and weights that agree stay equal
+LARGEST_BITS = 1000  # of whole numbers that are made floats
 SPARE_BITS = 20  # a factor's error stays this many bits below what the rows differ by anyway
 
 
@@ -45,27 +46,17 @@ def _columns(row: Sequence[fmpq], pairs: list[Pair] | None, side: int) -> Row:
 
 
 def _matched(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
-    cosines = _unit_rows(left) @ _unit_rows(right).T
+    ours, theirs = [_Integers.of(row) for row in left], [_Integers.of(row) for row in right]
+    cosines = _unit_rows(ours) @ _unit_rows(theirs).T
     chosen = zip(*linear_sum_assignment(cosines, maximize=True))
-    return [(int(i), int(j), _factor(left[i], right[j])) for i, j in chosen if cosines[i, j] > SIMILAR]
+    return [(int(i), int(j), _factor(ours[i], theirs[j])) for i, j in chosen if cosines[i, j] > SIMILAR]
 
 
-def _unit_rows(rows: Sequence[Row]) -> NDArray[np.float64]:
-    try:
-        array = np.array([[int(v.p) / int(v.q) for v in row] for row in rows])
-        array = array / np.maximum(np.abs(array).max(axis=1, keepdims=True), 1e-300)
-    except OverflowError:  # a row may be far outside the range of floats
-        scaled = []
-        for row in rows:
-            largest = max(map(abs, row)) or fmpq(1)
-            scaled.append([int(v.p) / int(v.q) if _small(v) else 0.0 for v in (w / largest for w in row)])
-        array = np.array(scaled)
+def _unit_rows(rows: Sequence[_Integers]) -> NDArray[np.float64]:
+    array = np.array([row.direction() for row in rows])
+    array = array / np.maximum(np.abs(array).max(axis=1, keepdims=True), 1e-300)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     return np.asarray(np.divide(array, lengths, out=np.zeros_like(array), where=lengths > 0))
-
-
-def _small(value: fmpq) -> bool:
-    return bool(max(value.p.bit_length(), value.q.bit_length()) < 1000)
 
 
 @dataclass(frozen=True)
@@ -79,27 +70,32 @@ class _Integers:
     def of(cls, row: Row) -> _Integers:
         return cls(*fmpq_mat(1, len(row), row).numer_denom())
 
-    def distance(self, other: _Integers, factor: fmpq) -> fmpq:
-        """The largest entry, in absolute value, of this row minus the factor times another."""
+    def direction(self) -> list[float]:
+        """A positive multiple of the row, whatever the size of its numbers."""
+        values = [int(value) for value in self.values.entries()]
+        excess = max(map(abs, values)).bit_length() - LARGEST_BITS
+        return [float(value >> excess if excess > 0 else value) for value in values]
+
+    def misfit(self, other: _Integers, factor: fmpq) -> fmpq:
+        """The squared length of this row minus the factor times another."""
         scale, times = factor.q * other.denominator, factor.p * self.denominator
-        left = (self.values * scale - other.values * times).entries()
-        return fmpq(max(max(left), -min(left)), scale * self.denominator)
+        left = self.values * scale - other.values * times
+        return fmpq((left * left.transpose())[0, 0], (scale * self.denominator) ** 2)
 
 
-def _factor(left: Row, right: Row) -> fmpq:
-    """The factor of `right` that brings it next to `left`: exact if it is a multiple, short if it can be."""
-    one, other = _Integers.of(left), _Integers.of(right)
+def _factor(one: _Integers, other: _Integers) -> fmpq:
+    """The factor of the other row that brings it next to the first: exact if it is a multiple, short if it can be."""
     column = other.values.transpose()
     products, squares = (one.values * column)[0, 0], (other.values * column)[0, 0]
     best = fmpq(products * other.denominator, squares * one.denominator)
-    misfit = one.distance(other, best)
+    misfit = one.misfit(other, best)
     if misfit == 0:
         return best
     power = _power_of_two(best)
-    if one.distance(other, power) <= NEARLY_BEST * misfit:
+    if one.misfit(other, power) <= NEARLY_BEST**2 * misfit:
         return power
-    relative = misfit / one.distance(one, fmpq(0))
-    bits = relative.q.bit_length() - relative.p.bit_length() + SPARE_BITS
+    relative = misfit / one.misfit(one, fmpq(0))
+    bits = (relative.q.bit_length() - relative.p.bit_length()) // 2 + SPARE_BITS  # of a square
     return round_to_bits(best, max(bits, SPARE_BITS))
 
 
