@@ -18,7 +18,7 @@ from time import perf_counter, process_time
 import numpy as np
 from flint import fmpq
 
-from benchmarks.equivalence_peers import marabou_is_there, plain_z3, product_milp
+from benchmarks.equivalence_peers import plain_z3, product_milp
 from precise.arithmetic import rational
 from precise.formats import load_network
 from precise.network import Network
@@ -228,8 +228,6 @@ def main() -> None:
     for case in cases(options.names):
         lines.append(measured(case, options.seconds, options.jobs, not options.no_peers))
         print(shown(lines[-1]), flush=True)
-    if not marabou_is_there():
-        print("maraboupy is not installed: no comparison with Marabou")
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
 

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import equivalence, equivalence_acas
+from benchmarks import equivalence, equivalence_acas, equivalence_side_by_side
 from precise.formats.atomic_file import write_whole
 
 INTRODUCTION = """# Equivalence, measured
@@ -59,6 +59,7 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="of benchmarks/equivalence.py")
+    parser.add_argument("--side-by-side", type=Path, help="of benchmarks/equivalence_side_by_side.py")
     parser.add_argument("--acas", type=Path, help="of benchmarks/equivalence_acas.py")
     parser.add_argument("--soundness", type=Path, nargs="*", default=[], help="of benchmarks/equivalence_soundness.py")
     parser.add_argument("--note", default="", help="one paragraph on machine and limits")
@@ -68,6 +69,10 @@ def main() -> None:
     if options.pairs:
         read = [entry for path in options.pairs for entry in json.loads(path.read_text())]
         parts += ["## Single pairs", "`python -m benchmarks.equivalence --json FILE`", pairs([_line(e) for e in read])]
+    if options.side_by_side:
+        answers = [equivalence_side_by_side.Line(**e) for e in json.loads(options.side_by_side.read_text())]
+        parts += ["## Side by side", "`python -m benchmarks.equivalence_side_by_side --json FILE`"]
+        parts += [equivalence_side_by_side.__doc__.partition("\n\n")[2], equivalence_side_by_side.table(answers)]
     if options.acas:
         lines = [equivalence_acas.Line(**entry) for entry in json.loads(options.acas.read_text())]
         parts += ["## Six layers of 50 on five inputs", "`python -m benchmarks.equivalence_acas --json FILE`"]

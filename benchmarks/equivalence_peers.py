@@ -1,4 +1,4 @@
-"""Other ways to compare two networks, as baselines: the product MILP in HiGHS, plain Z3, and Marabou if it is there.
+"""Other ways to compare two networks, as baselines: the product MILP in HiGHS, and plain Z3.
 
 They run on the numbers that floats make of the networks, as their users run them; what they answer is compared
 with what is proved.
@@ -7,7 +7,6 @@ with what is proved.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from time import perf_counter
 
 import highspy
@@ -92,8 +91,3 @@ def plain_z3(first: Network, second: Network, domain: Domain, claim: Claim, seco
     answer = solver.check()
     holds = None if answer == z3.unknown else bool(answer == z3.unsat)
     return PeerAnswer(perf_counter() - begun, None, holds)
-
-
-def marabou_is_there() -> bool:
-    """Whether `maraboupy` can be imported."""
-    return find_spec("maraboupy") is not None
