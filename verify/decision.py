@@ -11,7 +11,7 @@ from precise.network import Network
 from verify.certificate import Certificate
 from verify.differential.attack import float_points
 from verify.differential.problem import to_near
-from verify.properties.claim import Claim, replay, short
+from verify.properties.claim import Claim, SameTop1, replay, short
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
@@ -43,7 +43,9 @@ class Decision:
 
     verdict: Verdict  # its details name the engine that decided
     certificate: Certificate | None = None  # accepted by the checker
-    history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound) of the search
+    history: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # (seconds, greatest bound) of the search, and at its end
     interrupted: bool = False  # by the user, before the search came to its end
 
 
@@ -58,7 +60,13 @@ def refuted(
         "float64_point": None if again is None else [to_near(v) for v in again],
         "seconds": round(seconds, 3),
     }
-    gap = max(abs(b - a) for a, b in zip(witness.first, witness.second))
-    text = f"an input refutes it, replayed exactly: there |g - f| is {short(gap)}"
+    text = f"an input refutes it, replayed exactly: there {_shown(claim, witness)}"
     text += "" if again is not None else " (no float64 point next to it does)"
     return Decision(Verdict(Outcome.DIFFERENT, domain.describe(), claim.describe(), text, witness, details))
+
+
+def _shown(claim: Claim, witness: Witness) -> str:
+    if isinstance(claim, SameTop1):
+        ours, theirs = (values.index(max(values)) + 1 for values in (witness.first, witness.second))
+        return f"f's largest output is output {ours}, and g's is output {theirs}"
+    return f"|g - f| is {short(max(abs(b - a) for a, b in zip(witness.first, witness.second)))}"

@@ -142,7 +142,7 @@ def _bits(ratio: fmpq) -> int:
 
 
 def _agreed(agreement: Agreement) -> str:
-    text = "identical" if agreement.bits is None else f"{agreement.bits} bits"
+    text = "identical" if agreement.bits is None else f"{agreement.bits} bit{'s' * (agreement.bits != 1)}"
     text = f"{agreement.paired} paired, {text}" if agreement.paired else "none paired"
     return text + (f"; {agreement.alone} without partner" if agreement.alone else "")
 

@@ -26,6 +26,7 @@ from verify.properties.domain import Domain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+BORDERS = {"f": ("black", "solid"), "g": ("limegreen", "dashed")}
 SUFFIXES = (".pdf", ".png", ".svg")
 
 
@@ -36,8 +37,8 @@ def difference_slice(
 
     Args:
         first: f; its borders are drawn in black.
-        second: g; its borders are drawn in white, dashed.
-        domain: its box gives the range of the two inputs.
+        second: g; its borders are drawn in green, dashed.
+        domain: its box gives the range of the two inputs; what its half-spaces exclude is shaded.
         axes: the two inputs, counted from 1.
         output: which one, counted from 1.
         points: of the grid, along each axis.
@@ -60,14 +61,29 @@ def difference_slice(
     most = float(np.abs(values).max()) or 1.0
     image = plane.pcolormesh(xs, ys, values, cmap="RdBu", vmin=-most, vmax=most, shading="nearest", rasterized=True)
     figure.colorbar(image, ax=plane, label="g - f")
-    for zeros in _preactivations(layers, grid):
-        for z, colour, style in ((zeros[0], "black", "solid"), (zeros[1], "white", "dashed")):
-            for column in z.T:
+    for z, d in _preactivations(layers, grid):
+        for values, (colour, style) in zip((z, d), BORDERS.values(), strict=True):
+            for column in values.T:
                 if column.min() < 0 < column.max():
                     shape = column.reshape(points, points)
-                    plane.contour(xs, ys, shape, levels=[0.0], colors=colour, linestyles=style, linewidths=0.6)
-    plane.set(xlabel=f"input {axes[0]}", ylabel=f"input {axes[1]}", title="Difference, and borders of linear regions")
+                    plane.contour(xs, ys, shape, levels=[0.0], colors=colour, linestyles=style, linewidths=1.0)
+    outside = _outside(domain, grid).reshape(points, points)
+    if outside.any():
+        plane.contourf(xs, ys, outside, levels=[0.5, 1.5], colors="0.6", alpha=0.8, hatches="/")
+    for name, (colour, style) in BORDERS.items():
+        plane.plot([], [], color=colour, linestyle=style, label=f"kinks of {name}")
+    figure.legend(loc="outside lower center", ncols=2)
+    title = f"Difference at output {output}, and borders of linear regions"
+    plane.set(xlabel=f"input {axes[0]}", ylabel=f"input {axes[1]}", title=title)
     return figure
+
+
+def _outside(domain: Domain, grid: Array) -> Array:
+    """1 where a half-space of the domain excludes a point, else 0."""
+    found = np.zeros(len(grid))
+    for normal, bound in domain.halfspaces:
+        found[grid @ np.array([to_near(v) for v in normal]) > to_near(bound)] = 1.0
+    return found
 
 
 def gap_over_time(history: Sequence[Sequence[float]], attained: float | None = None) -> Figure:
