@@ -6,6 +6,7 @@ import argparse
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from benchmarks import equivalence, equivalence_acas, equivalence_side_by_side
 from precise.formats.atomic_file import write_whole
@@ -36,22 +37,28 @@ def pairs(lines: list[equivalence.Line]) -> str:
     return "\n".join(rows)
 
 
-def soundness(reports: list[dict[str, object]]) -> str:
-    """One paragraph on the battery."""
+def soundness(reports: list[dict[str, Any]]) -> str:
+    """A table of verdicts by planted relation, and what became of witnesses, certificates and changed certificates."""
     verdicts: Counter[str] = Counter()
     mutants: Counter[str] = Counter()
     for report in reports:
         verdicts.update(report["verdicts"])
         mutants.update(report["mutants"])
-    total = {key: sum(int(str(r[key])) for r in reports) for key in ("pairs", "rechecked", "replayed")}
+    total = {key: sum(int(r[key]) for r in reports) for key in ("pairs", "rechecked", "replayed")}
     wrong = [sentence for report in reports for sentence in report["wrong"]]
-    found = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()))
-    changed = ", ".join(f"{count} {name}" for name, count in sorted(mutants.items()))
+    outcomes = sorted({key.partition(": ")[2] for key in verdicts})
+    rows = [f"| Planted relation | {' | '.join(outcomes)} |", "| --- |" + " ---: |" * len(outcomes)]
+    for relation in sorted({key.partition(": ")[0] for key in verdicts}):
+        counts = (verdicts[f"{relation}: {outcome}"] for outcome in outcomes)
+        rows.append(f"| {relation} | {' | '.join(str(count or '') for count in counts)} |")
+    changed = "\n".join(f"- {name}: {count:,}" for name, count in sorted(mutants.items()))
     return (
-        f"Pairs of small networks with planted relations, compared with brute force over all linear regions: "
-        f"{total['pairs']:,}. Verdicts: {found}. Certificates accepted again: {total['rechecked']:,}; witnesses "
-        f"replayed: {total['replayed']:,}. Changed certificates: {changed}. "
-        + (f"Wrong: {'; '.join(wrong)}." if wrong else "Nothing was wrong.")
+        f"{total['pairs']:,} pairs of small networks with planted relations, compared with brute force over all linear "
+        f"regions.\n\n"
+        + "\n".join(rows)
+        + f"\n\n{total['rechecked']:,} certificates were accepted again by the checker, {total['replayed']:,} "
+        f"witnesses replayed. Changed certificates (all were refused, unless what they prove is true):\n\n{changed}\n\n"
+        + (f"Wrong: {'; '.join(wrong)}." if wrong else "**Nothing was wrong.**")
     )
 
 

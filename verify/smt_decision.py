@@ -24,6 +24,7 @@ from verify.properties.domain import Domain
 from verify.smt_lib import script
 from verify.verdict import Outcome, Verdict, Witness
 
+NO_TIME = "the time was over; give more, or a smaller domain"
 MANTISSA = 48  # bits of the rule's multipliers in a certificate of an inequality
 
 
@@ -70,20 +71,20 @@ class _Question:
         if answer == z3.unsat:
             same = isinstance(claim, Within) and not any(claim.epsilon)
             return self.proved(claim, Outcome.EQUAL if same else Outcome.EQUIVALENT, "", {})
-        return self.unknown(claim.describe(), f"Z3 gave up: {why}; give more time or a smaller domain", {})
+        return self.unknown(claim.describe(), f"Z3 gave up: {why}", {})
 
     def maximum(self) -> Decision:
         """Z3's optimum, replayed at its point; that nothing is larger is then asked as a claim of its own."""
         point, why = self.optimum()
         if point is None or not self.domain.contains(point):
-            return self.unknown("the maximum of |g(x) - f(x)|", f"Z3 gave up: {why}; give more time", {})
+            return self.unknown("the maximum of |g(x) - f(x)|", f"Z3 gave up: {why}", {})
         outputs = zip(self.first(point), self.second(point), strict=True)
         largest = max(abs(b - a) for a, b in outputs)
         claim = Within((largest,) * self.first.output_width)
         details: dict[str, object] = {"attained": to_text(largest), "point": [to_text(v) for v in point]}
         answer, _, why = self.asked(claim)
         if answer != z3.unsat:
-            text = f"attained {short(largest)}; Z3 did not prove that nothing is larger: {why}; give more time"
+            text = f"attained {short(largest)}; Z3 did not prove that nothing is larger: {why}"
             return self.unknown(claim.describe(), text, details)
         text = f"attained {short(largest)}, and nothing is larger: "
         return self.proved(
@@ -96,11 +97,11 @@ class _Question:
         solver = z3.SolverFor("QF_LRA")
         solver.from_string(script(self.first, self.second, self.domain, claim, facts=True))
         if (left := self.left()) <= 0:
-            return z3.unknown, [], "there was no time"
+            return z3.unknown, [], NO_TIME
         solver.set("timeout", left)
         answer = solver.check()
         point = self.point_of(solver.model()) if answer == z3.sat else []
-        return answer, point, _why(solver) if answer == z3.unknown else "it found a larger difference"
+        return answer, point, self.why(solver) if answer == z3.unknown else "it found a larger difference"
 
     def optimum(self) -> tuple[list[fmpq] | None, str]:
         """A point with the greatest difference, if Z3 finds it; else why not."""
@@ -108,10 +109,10 @@ class _Question:
         solver = z3.Optimize()
         solver.from_string(script(self.first, self.second, self.domain, None, facts=True))
         if (left := self.left()) <= 0:
-            return None, "there was no time"
+            return None, NO_TIME
         solver.set("timeout", left)
         if solver.check() != z3.sat:
-            return None, _why(solver)
+            return None, self.why(solver)
         return self.point_of(solver.model()), ""
 
     def point_of(self, model: z3.ModelRef) -> list[fmpq]:
@@ -157,11 +158,12 @@ class _Question:
         figures = details | {"engine": Engine.Z3.value, "seconds": round(time.monotonic() - self.begun, 3)}
         return Decision(Verdict(Outcome.UNKNOWN, self.domain.describe(), claim, text, None, figures))
 
+    def why(self, solver: z3.Solver | z3.Optimize) -> str:
+        reason = str(solver.reason_unknown())
+        if reason not in ("canceled", "timeout", "interrupted from keyboard"):
+            return reason
+        return NO_TIME if self.left() <= 0 else "it was interrupted"
+
     def left(self) -> int:
         """Milliseconds of the time that is left."""
         return int(1000 * (self.begun + self.effort.seconds - time.monotonic()))
-
-
-def _why(solver: z3.Solver | z3.Optimize) -> str:
-    reason = str(solver.reason_unknown())
-    return "the time was over" if reason in ("canceled", "timeout") else reason

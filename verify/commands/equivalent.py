@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from verify.properties.claim import Claim
     from verify.properties.domain import Domain
 
+ONE_PROCESS = 32  # hidden neurons of both networks, up to which one process is the default
+
 
 def equivalent(
     first: First,
@@ -62,7 +64,10 @@ def equivalent(
         str,
         typer.Option(metavar="auto|bounds|z3", help="Who decides; auto: Z3 what bounds leave open, if it is small."),
     ] = "auto",
-    jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes; all cores if not given.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes; if not given, all cores, or one for small networks."),
+    ] = None,
     scheduler: Scheduler = None,
     checkpoint: Checkpoint = None,
     resume: Resume = None,
@@ -98,7 +103,9 @@ def equivalent(
     journal = opened(checkpoint, resume, _identity(networks, domain, claim), *others)
     with working() as progress:
         chosen = Engine(engine)
-        effort = Effort(timeout, jobs or _cores(), scheduler, journal=journal, tracer=progress, engine=chosen)
+        effort = Effort(
+            timeout, jobs or _processes(networks), scheduler, journal=journal, tracer=progress, engine=chosen
+        )
         try:
             decision = _decision(networks, domain, claim, effort)
         except InputError as error:
@@ -155,5 +162,8 @@ def _identity(networks: tuple[Network, Network], domain: Domain, claim: Claim | 
     }
 
 
-def _cores() -> int:
+def _processes(networks: tuple[Network, Network]) -> int:
+    """One for small networks, which are done before others have started; else as many as there are cores."""
+    if sum(sum(network.widths[1:-1]) for network in networks) <= ONE_PROCESS:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
