@@ -1,4 +1,4 @@
-"""Marabou (`maraboupy`) on the question whether two networks differ by epsilon, in a process of its own.
+"""Marabou [WIZ24] (`maraboupy`) on the question whether two networks differ by epsilon, in a process of its own.
 
 Marabou does not keep its time limit, so the process is ended when the time is over. It gets the numbers that
 floats make of the networks, one query for each output and sign, over MarabouCore's documented interface.
