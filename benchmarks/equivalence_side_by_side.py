@@ -2,8 +2,9 @@
 
 A question is a pair of networks, a box and an epsilon. Some pairs keep to epsilon, others break it. The truth is
 what is proved with a certificate that the checker accepts, or shown at a point that is replayed exactly. An answer
-is false if it contradicts that. Peers get floats, as their users give them; Marabou is asked if `maraboupy` is
-there, in a process of its own whose start (0.3 s) counts too. In brackets: processor seconds, and whether the point
+is false if it contradicts that. The product MILP and Marabou get floats, as their users give them, and both work
+to tolerances of about 1e-6; Z3 is exact. Marabou is asked if `maraboupy` is there, in a process of its own whose
+start (0.3 s) counts too. In brackets: processor seconds, and whether the point
 that a method gives for `differs` breaks the claim in exact arithmetic.
 """
 
