@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from flint import fmpq
 
+from benchmarks import equivalence_page
 from benchmarks import equivalence_soundness as battery
 from verify.equivalence import decide
 from verify.properties.claim import within
@@ -75,3 +76,26 @@ def test_an_accepting_checker_is_noticed(monkeypatch):
     monkeypatch.setattr(battery, "check", lambda *_: None)
     battery.tamper(*proof, tally)
     assert len(tally.wrong) >= 2
+
+
+def test_a_battery_goes_on_where_it_ended(tmp_path):
+    whole = battery.run(10_000, 6, 3, SECONDS, None)
+    path = tmp_path / "counts.json"
+    assert battery.run(10_000, 2, 3, SECONDS, path).pairs == 2
+    found = battery.run(10_000, 6, 3, SECONDS, path)
+    assert vars(found) | {"seconds": 0} == vars(whole) | {"seconds": 0}
+    assert vars(battery.begun(path, 10_000)) == vars(found)
+    assert 0 < found.mutants["changed"] <= 3
+    with pytest.raises(SystemExit, match="from pair 7 on"):
+        battery.run(7, 6, 3, SECONDS, path)
+
+
+def test_the_page_adds_up_the_batteries():
+    part = {"verdicts": {"symmetric: equal": 3, "zero width: different": 1}, "mutants": {"changed": 2}}
+    part |= {"pairs": 4, "rechecked": 3, "replayed": 1, "wrong": []}
+    text = equivalence_page.soundness([part, part])
+    assert "8 pairs" in text
+    assert "| symmetric |  | 6 |" in text
+    assert "| zero width | 2 |  |" in text
+    assert "**Nothing was wrong.**" in text
+    assert "Wrong: pair 1: no." in equivalence_page.soundness([part | {"wrong": ["pair 1: no"]}])
