@@ -78,6 +78,8 @@ class Follower:
         self._probe = probe
         self._version: tuple[int, int] = (-1, -1)
         self._walker: Walker | None = None
+        self._below: tuple[tuple[Row, ...], ...] = ()
+        self._last = False
 
     def __call__(self, task: Task) -> Outcome:
         """Follow one candidate to a confirmed row or to the reason why there is none."""
@@ -115,11 +117,13 @@ class Follower:
     def _prepared(self, task: Task, random: Random) -> Walker:
         version = (len(task.known), task.version)
         if self._walker is None or self._version != version:
-            known = Known(self._probe.width, [list(rows) for rows in task.known])
-            self._walker = Walker(self._probe, known)
-            if task.last:
-                self._walker.watched -= 1  # neurons of one layer do not bend each other, and no deeper surface exists
-            self._version = version
+            if self._walker is not None and self._below == task.known[:-1] and self._last == task.last:
+                self._walker.replace_last(list(task.known[-1]))
+            else:
+                self._walker = Walker(self._probe, Known(self._probe.width, [list(rows) for rows in task.known]))
+                if task.last:
+                    self._walker.watched -= 1  # neurons of one layer do not bend each other, and none is deeper
+            self._version, self._below, self._last = version, task.known[:-1], task.last
         self._walker.draw_tests(random)
         return self._walker
 

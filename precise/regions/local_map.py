@@ -70,12 +70,19 @@ class Known:
         self._maps.clear()
         self._columns.clear()
 
+    def replace_last(self, rows: list[Row]) -> None:
+        """Take these rows for the last layer; what was computed for the layers before it is kept."""
+        last = len(self.layers) - 1
+        self.layers[last] = rows
+        self._maps = {key: maps for key, maps in self._maps.items() if key[0] < last}
+        del self._columns[last:]
+
     def preactivations(self, points: Sequence[Point]) -> list[list[list[int]]]:
         """Every known preactivation, by layer, then point, then neuron, in units of 2^-FRACTION_BITS (exact)."""
         if not self.layers:
             return []
-        if not self._columns:
-            self._columns = [(*_columns(rows), [row.linear for row in rows]) for rows in self.layers if rows]
+        fresh = self.layers[len(self._columns) :]
+        self._columns += [(*_columns(rows), [row.linear for row in rows]) for rows in fresh if rows]
         features = fmpz_mat([list(point) for point in points])
         ones = fmpz_mat(len(points), 1, [1] * len(points))
         negatives = None

@@ -16,7 +16,7 @@ from flint import fmpq, fmpz_mat
 
 from precise.regions.corners import ACROSS, along, behind, cross, directions, jump, ratio, sides
 from precise.regions.hyperplane import UNIT, Hyperplane, Vector, displaced, onto, tangent
-from precise.regions.local_map import KEPT_ENTRIES, Known, Pattern
+from precise.regions.local_map import KEPT_ENTRIES, Known, Pattern, Row
 from precise.regions.probe import FRACTION_BITS, Direction, Point, Probe
 
 PATH_BITS = 64  # a path is searched for bends on a grid of 2^64 steps
@@ -106,6 +106,12 @@ class Walker:
         self.axes: list[Direction] = [[int(i == j) for j in range(probe.width)] for i in range(probe.width)]
         self.watched = len(known.layers)  # layers whose hyperplanes are looked out for
         self._planes: dict[tuple[int, Pattern], Arrangement] = {}
+
+    def replace_last(self, rows: list[Row]) -> None:
+        """Take these rows for the last known layer."""
+        self.known.replace_last(rows)
+        last = len(self.known.layers) - 1
+        self._planes = {key: planes for key, planes in self._planes.items() if key[0] < last}
 
     def draw_tests(self, random: Random) -> None:
         """Fresh directions along which jumps are compared."""
