@@ -6,6 +6,7 @@ Every worker calls `start()` once, which gives the function that works on items;
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from precise.errors import InputError, OracleError
 
 DEATHS = 3  # of worker processes while they work on the same items, before the run ends
+INTERRUPTED = 130  # the exit status that Ctrl-C leaves
 
 Work = Callable[[Any], Any]
 
@@ -251,8 +253,8 @@ _work: Work | None = None  # one a worker process
 
 def _begin(start: Callable[[], Work], deaf: bool) -> None:
     global _work
-    if deaf:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends Ctrl-C to workers too: without a traceback they leave, or leave it to the starting process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else lambda *_: os._exit(INTERRUPTED))
     _work = start()
 
 

@@ -153,14 +153,21 @@ def test_a_budget_ends_a_run_cleanly(folder: Path) -> None:
     assert json.loads((folder / "out.json").read_text())["report"]["queries"] <= 10
 
 
-def test_an_interrupted_run_keeps_what_it_has(folder: Path) -> None:
-    arguments = ["--oracle", "served:slow", "--widths", "2,2,1", "-o", "out.json"]
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_run_keeps_what_it_has(folder: Path, jobs: str) -> None:
+    arguments = ["--oracle", "served:slow", "--widths", "2,2,1", "-o", "out.json", "--jobs", jobs]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     with subprocess.Popen(
-        [*COMMAND, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         time.sleep(2.5)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: workers get it too
         text, errors = process.communicate(timeout=60)
     assert "Traceback" not in text + errors
     if process.returncode == 130:
