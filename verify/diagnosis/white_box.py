@@ -234,6 +234,8 @@ class _White:
         below = explanation.peeling.readings[fault.layer - 2] if fault.layer > 1 else None
         if fault.entries and below is not None and below.slack and self._recovered.network.widths[fault.layer] == 1:
             return True  # a weight of a single neuron is wrong, or the scale below, known to some bits only
+        if fault.kind is Kind.PRECISION and below is not None and below.slack:
+            return True  # the rows seem imprecise already because the scales below are known to some bits only
         return bool(explanation.peeling.vague & layers) or 2 * len(fault.entries) > row
 
     def _verdict(self, explanation: Explanation) -> Verdict:

@@ -8,8 +8,10 @@ import pytest
 from precise.cli import application, run
 from precise.journal.file import Journal
 from verify.cli import VERBS
-from verify.diagnosis.bench import foreign_tool, own_tool, run_bench
+from verify.diagnosis.bench import SHAPES as ALL_SHAPES
+from verify.diagnosis.bench import _case, foreign_tool, own_tool, run_bench
 from verify.diagnosis.fault import Kind
+from verify.diagnosis.planting import KINDS as ALL_KINDS
 from verify.diagnosis.scoring import Result
 
 SHAPES, KINDS = ("6-4x2-2", "5-5-2"), (Kind.SIGN, Kind.SCALE, Kind.DUPLICATE)
@@ -116,3 +118,9 @@ def test_a_journal_serves_any_tool(tmp_path):
     assert [one.to_json() for one in again] == [{**one.to_json()} for one in first]
     with pytest.raises(AssertionError):
         list(run_bench(never, KINDS, SHAPES, 1))
+
+
+def test_behind_an_imprecise_layer_nothing_certain_is_said_of_precision():
+    result = _case(153, own_tool, ALL_KINDS, ALL_SHAPES, seed=1)  # one row of layer 2 is changed as well
+    assert ("precision loss", 1, ()) in result.answer.named
+    assert result.wrong == ()
