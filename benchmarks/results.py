@@ -27,10 +27,11 @@ INTRODUCTION = """\
 Whole networks, every row of every layer, from queries to an exact oracle alone. *Proved* counts the runs whose copy
 `verify equal` proves to be the same function on every input; means and standard deviations (behind ±) are over these
 runs, or over all of a row that has none. Rows and signs are scored against the true network afterwards: a row is exact
-when it is a rational multiple of the true one in every entry, its sign when the factor is positive. Memory is the
-largest of a run, the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1,
-*MNIST* and the health-care and digits rows are this project's own fixtures, and *published* ones were trained by others
-and are not part of this project."""
+when it is a rational multiple of the true one in every entry, its sign when the factor is positive. *Seconds* are by the
+clock, *Processor s* of the starting process: less where other work shared the machine. Memory is the largest of a run,
+the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1, *MNIST* and
+the health-care and digits rows are this project's own fixtures, and *published* ones were trained by others and are not
+part of this project."""
 
 BESIDE = """\
 ## Beside the published figures
@@ -57,7 +58,10 @@ def page(runs: Sequence[Run]) -> str:
         _provenance(runs),
         "## Whole networks",
         _table(
-            ("Network", "Parameters", "Proved", "Exact rows", "Exact signs", "Queries", "Seconds", "Peak MB"),
+            (
+                *("Network", "Parameters", "Proved", "Exact rows", "Exact signs"),
+                *("Queries", "Seconds", "Processor s", "Peak MB"),
+            ),
             [_whole(row, name, group) for row, name, group in _groups(runs)],
         ),
         BESIDE,
@@ -96,9 +100,9 @@ def with_summary(readme: str, runs: Sequence[Run]) -> str:
     Raises:
         ValueError: it has no such part.
     """
-    lines = [_whole(row, name, group)[:7] for row, name, group in _groups(runs) if (row.kind, row.shape) in SUMMARY]
+    lines = [_whole(row, name, group)[:8] for row, name, group in _groups(runs) if (row.kind, row.shape) in SUMMARY]
     lines = [[*line[:2], *line[5:], *line[3:5], line[2]] for line in lines]
-    heads = ("Network", "Parameters", "Queries", "Seconds", "Exact rows", "Exact signs", "Proved equal")
+    heads = ("Network", "Parameters", "Queries", "Seconds", "Processor s", "Exact rows", "Exact signs", "Proved equal")
     text = _table(heads, lines)
     found, count = re.subn(
         r"(<!-- results -->\n).*?(\n<!-- end of results -->)", lambda m: m[1] + text + m[2], readme, flags=re.DOTALL
@@ -131,7 +135,7 @@ def _whole(row: Row, name: str, runs: Sequence[Run]) -> list[str]:
     start, counted, neurons = [name, f"{row.parameters:,}"], _counted(runs), sum(row.widths[1:-1])
     ratio = f"{sum(map(proved, runs))}/{len(runs)}" if runs else NOT_RUN
     if not counted:
-        return [*start, ratio, *[""] * 5]
+        return [*start, ratio, *[""] * 6]
     return [
         *start,
         ratio,
@@ -139,6 +143,7 @@ def _whole(row: Row, name: str, runs: Sequence[Run]) -> list[str]:
         f"{mean(sum(run['exact_signs']) for run in counted):.4g}/{neurons}",
         _spread([run["queries"] for run in counted], ",.0f"),
         _spread([run["seconds"] for run in counted], ",.2f"),
+        _spread([run["processor_seconds"] for run in counted if "processor_seconds" in run], ",.2f"),
         _memory(counted),
     ]
 

@@ -64,13 +64,13 @@ def cells(text, title, name):
 def test_mean_and_deviation_over_the_seeds():
     text = page([run(1, 4000, 1.0), run(2, 5000, 2.0), run(3, 6000, 3.0)])
     # deviations of the sample: 1000 and 1
-    expected = ["6,361", "3/3", "16/16", "16/16", "5,000 ± 1,000", "2.00 ± 1.00", "103"]
+    expected = ["6,361", "3/3", "16/16", "16/16", "5,000 ± 1,000", "2.00 ± 1.00", "1.00 ± 0.50", "103"]
     assert cells(text, "Whole networks", "random 784-8x2-1")[1:] == expected
 
 
 def test_a_single_run_has_no_deviation():
     text = page([run(1, 4000, 1.5)])
-    assert cells(text, "Whole networks", "random 784-8x2-1")[5:7] == ["4,000", "1.50"]
+    assert cells(text, "Whole networks", "random 784-8x2-1")[5:8] == ["4,000", "1.50", "0.75"]
 
 
 def test_the_ratio_is_the_whole_network_over_the_named_layer():
@@ -114,7 +114,7 @@ def test_only_proved_runs_enter_the_figures_and_the_others_are_listed():
 
 
 def test_a_row_of_which_no_run_ended_says_so():
-    assert cells(page([failed(1)]), "Whole networks", "random 784-8x2-1")[2:] == ["0/1", *[""] * 5]
+    assert cells(page([failed(1)]), "Whole networks", "random 784-8x2-1")[2:] == ["0/1", *[""] * 6]
 
 
 def test_a_proved_copy_with_parts_that_are_not_identified_is_listed_too():
@@ -128,7 +128,7 @@ def test_runs_with_several_processes_have_their_own_line():
     text = page([run(1, 4000, 1.0), parallel])
     assert cells(text, "Whole networks", "random 784-8x2-1")[5] == "4,000"
     line = cells(text, "Whole networks", "random 784-8x2-1, 2 processes")
-    assert (line[5], line[7]) == ("4,400", "101 + 2 x 50")
+    assert (line[5], line[8]) == ("4,400", "101 + 2 x 50")
 
 
 @pytest.mark.parametrize("runs", [[], [run(1, 4000, 1.0)]], ids=["none", "one"])
@@ -164,7 +164,7 @@ def test_the_summary_replaces_what_is_between_the_marks_and_nothing_else():
     assert found.startswith(before)
     assert found.endswith(after)
     assert "old" not in found
-    assert "| random 10-5x2-1 | 91 | 1,473 | 0.50 | 16/10 | 16/10 | 1/1 |" in found
+    assert "| random 10-5x2-1 | 91 | 1,473 | 0.50 | 0.25 | 16/10 | 16/10 | 1/1 |" in found
 
 
 def test_a_readme_without_the_marks_is_refused():
