@@ -28,8 +28,8 @@ Whole networks, every row of every layer, from queries to an exact oracle alone.
 `verify equal` proves to be the same function on every input; means and standard deviations (behind ±) are over these
 runs, or over all of a row that has none. Rows and signs are scored against the true network afterwards: a row is exact
 when it is a rational multiple of the true one in every entry, its sign when the factor is positive. *Seconds* are by
-the clock, *Processor s* of the starting process: less where other work shared the machine. Memory is the largest of a run,
-the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1, *MNIST* and
+the clock, *Processor s* of the starting process: less where other work shared the machine. Memory is the largest of a
+run, the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1, *MNIST* and
 the health-care and digits rows are this project's own fixtures, and *published* ones were trained by others and are not
 part of this project."""
 
