@@ -130,12 +130,7 @@ class Block:
             if self.active[0] == self.active[1] or not small:
                 return self.exact(h, e)
             # exactly one is active, so |e| <= |d|: a multiple of d is far less than one of z
-        if self.zl >= 0 or self.zu <= 0:
-            z = h if self.zl >= 0 else ZERO
-        elif h > 0:
-            z = h * self.zu / (self.zu - self.zl)
-        else:
-            z = h if self.zu > -self.zl else ZERO
+        z = self.chord(h)
         if (e < 0 and self.zl >= 0) or (e > 0 and self.gl >= 0):  # one neuron active: its side of d is a bound
             return z, e
         if (e < 0 and self.zu <= 0) or (e > 0 and self.gu <= 0):  # one inactive: so is 0
@@ -143,9 +138,21 @@ class Block:
         if self.zu <= 0 and self.gu > 0 > self.gl and e > 0:  # here e = max(0, g)
             slope = e * self.gu / (self.gu - self.gl)
             return z + slope, slope
+        return z, self.share(e)
+
+    def chord(self, h: fmpq) -> fmpq:
+        """The multiplier of z for a coefficient of h = max(0, z), from the range of z."""
+        if self.zl >= 0 or self.zu <= 0:
+            return h if self.zl >= 0 else ZERO
+        if h > 0:
+            return h * self.zu / (self.zu - self.zl)
+        return h if self.zu > -self.zl else ZERO
+
+    def share(self, e: fmpq) -> fmpq:
+        """The multiplier of d for a coefficient of e, which lies between 0 and d, from the range of d."""
         if self.dl >= 0 or self.du <= 0:
-            return z, (e if (self.dl >= 0) == (e > 0) else ZERO)
-        return z, e * (self.du if e > 0 else -self.dl) / (self.du - self.dl)
+            return e if (self.dl >= 0) == (e > 0) else ZERO
+        return e * (self.du if e > 0 else -self.dl) / (self.du - self.dl)
 
 
 def _distinct(values: Iterable[Value]) -> list[Value]:

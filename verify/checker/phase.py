@@ -89,15 +89,7 @@ class PhaseBlock(Block):
         """The rule: multipliers of (z, d) for coefficients of (h, e), slopes of planes above the block."""
         if self.active is not None:
             return self.exact(h, e)
-        if self.zl >= 0 or self.zu <= 0:
-            z = h if self.zl >= 0 else ZERO
-        elif h > 0:
-            z = h * self.zu / (self.zu - self.zl)
-        else:
-            z = h if self.zu > -self.zl else ZERO
-        if self.dl >= 0 or self.du <= 0:
-            return z, (e if (self.dl >= 0) == (e > 0) else ZERO)
-        return z, e * (self.du if e > 0 else -self.dl) / (self.du - self.dl)
+        return self.chord(h), self.share(e)
 
 
 class PhaseBounds(Bounds):

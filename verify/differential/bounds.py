@@ -201,11 +201,9 @@ def slopes(box: Array, h: Array, e: Array) -> Array:
     if phases.by_phase(box):
         return phases.slopes(box, h, e)
     zl, zu, dl, du, gl, gu = box
+    z, d = phases.by_ranges(zl, zu, dl, du, h, e)
     with np.errstate(divide="ignore", invalid="ignore"):
-        chord, rise, fall = zu / (zu - zl), du / (du - dl), -dl / (du - dl)
         lift = gu / (gu - gl)
-    z = np.where(zl >= 0, h, np.where(zu <= 0, 0.0, np.where(h > 0, h * chord, np.where(zu > -zl, h, 0.0))))
-    d = np.where((dl >= 0) | (du <= 0), np.where((dl >= 0) == (e > 0), e, 0.0), e * np.where(e > 0, rise, fall))
     d = np.where(((e < 0) & (zl >= 0)) | ((e > 0) & (gl >= 0)), e, d)
     d = np.where(((e < 0) & (zu <= 0)) | ((e > 0) & (gu <= 0)), 0.0, d)
     partner = (zu <= 0) & (gu > 0) & (gl < 0) & (e > 0)

@@ -66,13 +66,19 @@ def corners(box: Array, reach: Array | None = None) -> tuple[Array, Array, Array
     return z, d, np.maximum(z, 0.0), e, there
 
 
-def slopes(box: Array, h: Array, e: Array) -> Array:
-    """The rule's multipliers of (z, d), shape (targets, 2 blocks); h and e are (targets, blocks)."""
-    zl, zu, dl, du, least, most, _ = box
+def by_ranges(zl: Array, zu: Array, dl: Array, du: Array, h: Array, e: Array) -> tuple[Array, Array]:
+    """The multipliers of z and d, shape (targets, blocks) each, that the ranges of z and d alone give."""
     with np.errstate(divide="ignore", invalid="ignore"):
         chord, rise, fall = zu / (zu - zl), du / (du - dl), -dl / (du - dl)
     z = np.where(zl >= 0, h, np.where(zu <= 0, 0.0, np.where(h > 0, h * chord, np.where(zu > -zl, h, 0.0))))
     d = np.where((dl >= 0) | (du <= 0), np.where((dl >= 0) == (e > 0), e, 0.0), e * np.where(e > 0, rise, fall))
+    return z, d
+
+
+def slopes(box: Array, h: Array, e: Array) -> Array:
+    """The rule's multipliers of (z, d), shape (targets, 2 blocks); h and e are (targets, blocks)."""
+    zl, zu, dl, du, least, most, _ = box
+    z, d = by_ranges(zl, zu, dl, du, h, e)
     one = least == most
     return np.concatenate([np.where(one, h * least, z), np.where(one, e * least, d)], axis=1)
 
