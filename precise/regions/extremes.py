@@ -12,7 +12,7 @@ import numpy as np
 
 from precise.regions.aim import line_between, random_points, to_point
 from precise.regions.critical_points import Line
-from precise.regions.float_layers import FloatLayers
+from precise.regions.float_layers import FloatLayers, sides
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 
@@ -83,10 +83,8 @@ class Extremes:
 
     def _features(self, points: Vector) -> Vector:
         """What the layer below hands on, each neuron over its usual size, shape (points, features)."""
-        values = self._values(points) / self._sizes
-        positive = np.maximum(values, 0.0)
-        positive[:, self._linear] = values[:, self._linear]
-        return np.concatenate([positive, positive - values], axis=1) if self._both else positive
+        positive, negative = sides(self._values(points) / self._sizes, self._linear)
+        return np.concatenate([positive, negative], axis=1) if self._both else positive
 
 
 def _scores(features: Vector, goals: Vector) -> Vector:

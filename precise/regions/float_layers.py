@@ -56,9 +56,19 @@ class FloatLayers:
                 values += negative @ minus
             values += bias
             yield values, positive, negative
-            positive = np.maximum(values, 0.0)
-            positive[:, linear] = values[:, linear]
-            negative = positive - values
+            positive, negative = sides(values, linear)
+
+
+def sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:
+    """What a layer hands on: max(0, .) of its preactivations and of their negatives; linear neurons as they are.
+
+    Args:
+        values: shape (points, neurons).
+        linear: the indices of the linear neurons.
+    """
+    positive = np.maximum(values, 0.0)
+    positive[:, linear] = values[:, linear]
+    return positive, positive - values
 
 
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
