@@ -20,6 +20,7 @@ from verify.properties.claim import Claim, Excluded, SameTop1, Within
 from verify.properties.domain import Domain
 
 LARGEST_FILE = 1 << 30  # bytes, uncompressed; more is no certificate that this machine could check
+MANTISSA = 48  # bits of the multipliers by rule: a bound loses about 2^-48 of its terms, and numbers stay short
 
 Certificate = dict[str, Any]
 

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from precise.arithmetic import to_text
 from precise.executors import Workers
 from precise.network import Network
-from verify.certificate import Certificate, assemble, sealed
+from verify.certificate import MANTISSA, Certificate, assemble, sealed
 from verify.checker.check import Proved, Refused, evaluate, targets
 from verify.checker.joint import joint
 from verify.decision import Decision, Effort, Engine, refuted
@@ -34,13 +34,12 @@ from verify.differential.pairing import pair_neurons
 from verify.differential.problem import Problem, by_rule_alone, float_target, phases_fit, to_near
 from verify.differential.ranges import narrowed
 from verify.errors import InputError
-from verify.properties.claim import Claim, SameTop1, Within, replay, short, within
+from verify.properties.claim import Claim, SameTop1, Within, is_equality, replay, short, within
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
 __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
 
-MANTISSA = 48  # bits of the rule's multipliers: a bound loses about 2^-48 of its terms, and numbers stay short
 FIRST_STARTS, STARTS = 4, 32  # of the attack, per target: before and after the first bounds
 POLISH = 16  # of so many points that the search meets, one is a start for the attack
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
@@ -217,7 +216,7 @@ class _Task:
 
     def problem(self, claim: Claim) -> Problem:
         wanted = targets(claim.to_json(), self.first.output_width)
-        exact = isinstance(claim, Within) and not any(claim.epsilon)
+        exact = is_equality(claim)
         with _in_floats("numbers in the claim"):
             rows = tuple(float_target(t.row, t.sides, t.threshold) for t in wanted)
         seconds = min(LINEAR_PROGRAM, self.effort.seconds / 10)
@@ -362,7 +361,7 @@ class _Task:
             verdict = Verdict(Outcome.UNKNOWN, self.domain.describe(), claim.describe(), text, None, details)
             return Decision(verdict, None, found.history, found.interrupted)
         certificate = sealed(certificate, claim, proved)
-        same = isinstance(claim, Within) and not any(claim.epsilon)
+        same = is_equality(claim)
         outcome = Outcome.EQUAL if same else Outcome.EQUIVALENT
         text = f"proved by a certificate of {proved.leaves} leaves, checked in exact arithmetic"
         verdict = Verdict(outcome, self.domain.describe(), claim.describe(), text, None, details)

@@ -14,18 +14,17 @@ from flint import fmpq
 
 from precise.arithmetic import rational, to_text
 from precise.network import Network
-from verify.certificate import Certificate, assemble, sealed
+from verify.certificate import MANTISSA, Certificate, assemble, sealed
 from verify.checker.check import evaluate, targets
 from verify.decision import Decision, Effort, Engine, refuted
 from verify.differential.finish import MOST_INPUTS, finish
 from verify.differential.pairing import pair_neurons
-from verify.properties.claim import Claim, Within, replay, short
+from verify.properties.claim import Claim, Within, is_equality, replay, short
 from verify.properties.domain import Domain
 from verify.smt_lib import script
 from verify.verdict import Outcome, Verdict, Witness
 
 NO_TIME = "the time was over; give more, or a smaller domain"
-MANTISSA = 48  # bits of the rule's multipliers in a certificate of an inequality
 
 
 def decide_by_z3(
@@ -69,7 +68,7 @@ class _Question:
                 return self.different(claim, witness)
             why = "its point does not refute the claim in exact arithmetic"
         if answer == z3.unsat:
-            same = isinstance(claim, Within) and not any(claim.epsilon)
+            same = is_equality(claim)
             return self.proved(claim, Outcome.EQUAL if same else Outcome.EQUIVALENT, "", {})
         return self.unknown(claim.describe(), f"Z3 gave up: {why}", {})
 
@@ -141,7 +140,7 @@ class _Question:
         if self.domain.inputs > MOST_INPUTS:
             return None, None
         self.effort.tracer("growing a certificate")
-        exact = isinstance(claim, Within) and not any(claim.epsilon)
+        exact = is_equality(claim)
         pairs = pair_neurons(self.first, self.second)
         tighten = [{"layer": layer, "of": "zdg"} for layer in range(2, len(pairs) + 1)]
         wanted = targets(claim.to_json(), self.first.output_width)

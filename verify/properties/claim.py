@@ -157,6 +157,11 @@ def replay(claim: Claim, domain: Domain, first: Network, second: Network, point:
     return Witness(tuple(point), *map(tuple, outputs)) if claim.refuted_by(*outputs) else None
 
 
+def is_equality(claim: Claim) -> bool:
+    """Does the claim say that the outputs are the same?"""
+    return isinstance(claim, Within) and not any(claim.epsilon)
+
+
 def short(value: fmpq) -> str:
     """The number itself if it is short, else its first four digits."""
     text = to_text(value)
