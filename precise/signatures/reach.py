@@ -36,6 +36,7 @@ HALVINGS = 24  # of a segment: well within the window
 MORE_HALVINGS = 36  # of the window, 2^-17 of a segment: to float64 accuracy, 2^-53
 SECTIONS = 128  # a path between two places is cut into so many parts at once
 SECTION_STEPS = 5  # 128^5 = 2^35
+ASIDE = 2.0**-40  # of a segment: exact arithmetic sees the change of state a little aside of where float64 does
 NEGLIGIBLE = (
     2.0**-30
 )  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
@@ -210,6 +211,11 @@ class Reach:
         states: Truths = (self._floats.below_last(points) > 0) | self._linear
         return states
 
+    def _alike(self, points: Vector) -> bool:
+        """Are all neurons below in one state at all of these points?"""
+        states = self._states(points)
+        return bool((states == states[0]).all())
+
     def _makers(self, low: Vector, high: Vector) -> list[Where | None]:
         """The neuron that changes its state between two points, if it is one alone."""
         flips = self._states(low) != self._states(high)
@@ -257,8 +263,13 @@ class Reach:
             if not len(changes):
                 return None
             first = int(changes[0])
-            inside, outside = starts[first : first + 2], ends[first : first + 2]
-        return low[first], high[first]
+            piece = slice(first, first + 2)
+            inside, outside = starts[piece], ends[piece]
+            share = values[first] / (values[first] - values[first + 1])
+            if makers[first] == makers[first + 1] and self._alike(low[piece]):
+                break  # one region: border and row are straight
+        aside = _mixed(outside - inside, share) * ASIDE
+        return _mixed(low[piece], share) - aside, _mixed(high[piece], share) + aside
 
     # -- exactly ---------------------------------------------------------------------------------------------------
 
@@ -305,6 +316,12 @@ class Reach:
                 if (value > 0) != pattern[layer][j] or abs(planes.hyperplane(j).distance(corner)) < CLEAR:
                     return False
         return True
+
+
+def _mixed(ends: Vector, share: float) -> Vector:
+    """The point at this share of the way from the first to the second."""
+    point: Vector = ends[0] + share * (ends[1] - ends[0])
+    return point
 
 
 __all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "open_row", "unseen", "without"]
