@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from flint import fmpq
+from flint import fmpq, fmpz, fmpz_mat
 
 from precise.arithmetic import Batch
 from precise.layers.output_layer import OutputRow
@@ -16,6 +16,7 @@ from precise.regions.local_map import Known
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
 SCALES = (1, 8, 64, DOMAIN)  # boxes in which the result is compared with the oracle
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
+FRESH_BITS = 12  # fractional, on the box of size 1
 MORE_POINTS = 512  # where neurons are missing, which may act in a part of the box only
 
 
@@ -117,16 +118,19 @@ def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> 
     agreed = 0
     for scale in SCALES:
         rows = [_fresh(oracle.input_width, scale, number, random) for number in range(points // len(SCALES))]
-        batch = Batch.from_rows(rows)
+        batch = Batch(fmpz_mat(rows), fmpz(1) << FRESH_BITS)
         if oracle.query(batch).rows() != network.evaluate(batch).rows():
             break
         agreed = scale
     return agreed
 
 
-def _fresh(inputs: int, scale: int, number: int, random: Random) -> list[fmpq]:
-    """A point in |x_i| <= scale: in turn inside it, at a corner, and on one of its faces of a random dimension."""
-    inner = [fmpq(random.randint(-(1 << 12), 1 << 12) * scale, 1 << 12) for _ in range(inputs)]
-    corner = [fmpq(random.choice((-scale, scale))) for _ in range(inputs)]
+def _fresh(inputs: int, scale: int, number: int, random: Random) -> list[int]:
+    """A point in |x_i| <= scale: in turn inside it, at a corner, and on one of its faces of a random dimension.
+
+    In units of 2^-FRESH_BITS.
+    """
+    end, signs = scale << FRESH_BITS, random.getrandbits(inputs)
+    inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
     share = (0.0, 1.0, random.random())[number % 3]
-    return [c if random.random() < share else v for c, v in zip(corner, inner, strict=True)]
+    return [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]

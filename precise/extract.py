@@ -24,7 +24,7 @@ from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
-from precise.layers.workers import following
+from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
 from precise.regions.aim import line_between, random_points, to_point
@@ -156,14 +156,13 @@ class _Run:
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
-        with following(self.probe, self.workers) as follow:
+        with shared(self.probe, self.workers) as crew:
             if self.hidden is None:
-                self.layers_of_unknown_width(follow)
+                self.layers_of_unknown_width(crew.follow)
             else:
                 for number, width in enumerate(self.hidden, 1):
-                    self.layer(number, width, follow, last=number == len(self.hidden))
-            outputs = self.outputs()
-        network = self.whole(outputs)
+                    self.layer(number, width, crew.follow, last=number == len(self.hidden))
+            network = self.whole(self.outputs(), crew)
         self.compare(network)
         return network
 
@@ -342,10 +341,10 @@ class _Run:
         below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, self.lacking)
         return solve_outputs(self.probe, self.known, below, self.witnesses, self.random), below
 
-    def whole(self, outputs: Sequence[OutputRow]) -> Network:
+    def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> Network:
         with self.stage("columns outside the slice"):
             expanded = missing_columns(
-                self.probe, self.known, outputs, self.random, lambda d, t: self.progress("columns", d, t)
+                self.probe, self.known, outputs, self.random, crew.read, lambda d, t: self.progress("columns", d, t)
             )
             if expanded is None:
                 raise _Incomplete("no point shows enough first-layer neurons to read their other weights")

@@ -6,7 +6,7 @@ respect to its neurons. Points with d_1 independent rows C determine every missi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import numpy as np
@@ -14,12 +14,15 @@ from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator
 from precise.equations.row_system import PRIME
+from precise.layers.columns import Reading, Slopes
 from precise.layers.output_layer import OutputRow
 from precise.regions.aim import random_line
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import Point, Probe
 
 DRAWS = 4000  # random points looked at for independent rows; looking costs no query
+
+Read = Callable[[Sequence[Reading]], Iterator[Slopes]]  # in order
 
 
 def downstream(known: Known, pattern: Pattern, output: OutputRow) -> list[fmpq]:
@@ -39,6 +42,7 @@ def missing_columns(
     known: Known,
     outputs: Sequence[OutputRow],
     random: Random,
+    read: Read,
     progress: Callable[[int, int], None],
 ) -> tuple[list[list[fmpq]], list[int]] | None:
     """The weights of every first-layer neuron on the inputs outside the slice, shape (d_1, inputs - slice).
@@ -55,10 +59,11 @@ def missing_columns(
     if len(rows) < len(seen):
         return None
     system = fmpq_mat([[row[j] for j in seen] for row in rows])
+    calibration = probe.calibration
     measured = []
-    for number, (point, output) in enumerate(chosen):
-        measured.append(probe.output(output).slopes_outside(point, outside))
-        progress(number + 1, len(chosen))
+    for slopes in read([Reading(point, output, tuple(outside), calibration) for point, output in chosen]):
+        measured.append(slopes.values)
+        progress(len(measured), len(chosen))
     solved = system.solve(fmpq_mat(measured)).tolist() if seen else []
     columns = [[fmpq(0)] * len(outside) for _ in range(count)]
     for j, entries in zip(seen, solved, strict=True):
