@@ -64,8 +64,7 @@ def largest_difference(folder: Path, shape: str) -> Verb:
 def command(folder: Path, verb: Verb, *options: str) -> subprocess.Popen[bytes]:
     """The verb in a process group of its own."""
     places = [verb.output, str(folder / "copy.json"), "--json", str(folder / "report.json")]
-    start = f"from {verb.program}.cli import main; main()"
-    run = [sys.executable, "-c", start, *verb.arguments, *places, *options]
+    run = [sys.executable, "-m", verb.program, *verb.arguments, *places, *options]
     return subprocess.Popen(run, stdout=subprocess.DEVNULL, start_new_session=True)
 
 

@@ -15,7 +15,7 @@ from precise.commands.extract import extract
 from precise.commands.refine import refine
 from precise.commands.show import show
 from precise.commands.study import study
-from precise.errors import PreciseError
+from precise.errors import INTERRUPTED, PreciseError
 from precise.formats.wording import printable
 
 # Add a verb here. It imports what it computes with inside its function, so that --help and show stay quick.
@@ -23,7 +23,7 @@ VERBS: tuple[Callable[..., None], ...] = (extract, refine, study, show, convert,
 
 STATUSES = (
     "Exit status: 0 done; 1 the answer is no (different, not equal); 2 bad input, no half-written file; "
-    "3 unknown or incomplete; 130 interrupted."
+    f"3 unknown or incomplete; {INTERRUPTED} interrupted."
 )
 
 
@@ -57,12 +57,12 @@ def run(made: typer.Typer, name: str, arguments: Sequence[str] | None = None) ->
         made(args=None if arguments is None else list(arguments), prog_name=name)
     except SystemExit as done:  # how typer ends, always
         status = done.code if isinstance(done.code, int) else int(done.code is not None)
-        if status == 130:
+        if status == INTERRUPTED:
             _say(name, "interrupted")
         return status
     except KeyboardInterrupt:
         _say(name, "interrupted")
-        return 130
+        return INTERRUPTED
     except PreciseError as error:
         _say(name, str(error))
         return 2
@@ -72,10 +72,10 @@ def run(made: typer.Typer, name: str, arguments: Sequence[str] | None = None) ->
     return 0
 
 
-def main() -> None:
-    """The entry point of `precise`."""
+def main() -> int:
+    """Run `precise` with the arguments of the process; gives the exit status."""
     summary = "Exact extraction of ReLU networks from queries alone, and the files that hold them."
-    sys.exit(run(application(summary, VERBS), "precise"))
+    return run(application(summary, VERBS), "precise")
 
 
 def _say(name: str, message: str) -> None:
@@ -99,7 +99,3 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-if __name__ == "__main__":
-    main()

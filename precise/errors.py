@@ -1,5 +1,7 @@
 """Everything that `precise` raises on purpose; each message is one sentence for the user."""
 
+INTERRUPTED = 130  # the exit status that Ctrl-C leaves
+
 
 class PreciseError(Exception):
     """Base of all errors raised on purpose by this package."""

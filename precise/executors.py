@@ -18,10 +18,9 @@ from math import inf
 from time import monotonic
 from typing import Any, Protocol
 
-from precise.errors import InputError, OracleError
+from precise.errors import INTERRUPTED, InputError, OracleError
 
 DEATHS = 3  # of worker processes while they work on the same items, before the run ends
-INTERRUPTED = 130  # the exit status that Ctrl-C leaves
 
 Work = Callable[[Any], Any]
 

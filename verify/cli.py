@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from precise.cli import application, run
@@ -39,10 +38,6 @@ SUMMARY = (
 )
 
 
-def main() -> None:
-    """The entry point of `verify`."""
-    sys.exit(run(application(SUMMARY, VERBS), "verify"))
-
-
-if __name__ == "__main__":
-    main()
+def main() -> int:
+    """Run `verify` with the arguments of the process; gives the exit status."""
+    return run(application(SUMMARY, VERBS), "verify")

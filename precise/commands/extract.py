@@ -12,7 +12,7 @@ import typer
 from precise.commands.checkpoint import Checkpoint, Resume, Scheduler, identity_of, opened
 from precise.commands.match import check_methods, extract_and_write
 from precise.commands.output import check_place, progress_display, show
-from precise.errors import InputError
+from precise.errors import INTERRUPTED, InputError
 from precise.formats import format_of, load_network, save_network
 from precise.formats.atomic_file import other_file, write_whole
 from precise.random_networks import parse_widths
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from precise.extract import Extraction
     from precise.oracle import Oracle
 
-INTERRUPTED = 130
 INCOMPLETE = 3
 
 

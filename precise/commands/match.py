@@ -11,7 +11,7 @@ from flint import arb
 
 from precise.arithmetic import round_to_bits, to_text
 from precise.commands.output import show
-from precise.errors import InputError
+from precise.errors import INTERRUPTED, InputError
 from precise.formats import save_network
 from precise.formats.atomic_file import write_whole
 from precise.network import Network
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from precise.oracle import Oracle
 
 SPARE_BITS = 8  # of a written midpoint beyond those that are proved
-INTERRUPTED, INCOMPLETE = 130, 3
+INCOMPLETE = 3
 
 
 def check_methods(signatures: str, signs: str, oracle_precision: str | None) -> None:

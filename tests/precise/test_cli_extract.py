@@ -17,7 +17,7 @@ from precise.random_networks import random_network
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
-COMMAND = [sys.executable, "-m", "precise.cli", "extract"]
+COMMAND = [sys.executable, "-m", "precise", "extract"]
 SERVED = """
 import time
 

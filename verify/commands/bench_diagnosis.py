@@ -13,14 +13,13 @@ import typer
 
 from precise.commands.checkpoint import Checkpoint, Resume, opened
 from precise.commands.output import progress_display
+from precise.errors import INTERRUPTED
 from verify.commands.output import check_report, show, write_report
 from verify.errors import InputError
 
 if TYPE_CHECKING:
     from verify.diagnosis.fault import Kind
     from verify.diagnosis.scoring import Result, Tool
-
-INTERRUPTED = 130
 
 
 def bench_diagnosis(

@@ -53,7 +53,7 @@ class Place:
         """`precise extract` in a process of its own."""
         arguments = ["--oracle", "served:ask", "--widths", "6,4,4,1", "-o", "copy.json", "--json", "report.json"]
         return subprocess.run(
-            [sys.executable, "-c", "from precise.cli import main; main()", "extract", *arguments, *options],
+            [sys.executable, "-m", "precise", "extract", *arguments, *options],
             cwd=self.folder,
             env={**os.environ, "END": end},
             capture_output=True,

@@ -108,7 +108,7 @@ def test_processes_change_nothing(unbroken: Decision, tmp_path: Path) -> None:
 
 
 def command(folder: Path, *options: str, second: str = "g.json", domain: tuple[str, str] = ("-1", "1")) -> list[str]:
-    run = [sys.executable, "-c", "from verify.cli import main; main()", "equivalent"]
+    run = [sys.executable, "-m", "verify", "equivalent"]
     files = [str(folder / "f.json"), str(folder / second)]
     return [*run, *files, "--box", *domain, "--max", "--jobs", "1", *options]
 

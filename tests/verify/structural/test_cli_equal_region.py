@@ -153,7 +153,7 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
 def test_a_reader_that_leaves_early_changes_nothing(files, name, status):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "verify.cli", "equal", str(files["a"]), str(files[name])]
+    command = [sys.executable, "-m", "verify", "equal", str(files["a"]), str(files[name])]
     with os.fdopen(writing, "wb") as gone:
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (status, b"")
