@@ -69,7 +69,8 @@ def connected(
 def _client(scheduler: str) -> Client:
     if not re.fullmatch(r"[a-z]+://\S+", scheduler):
         raise InputError(f"--scheduler {scheduler}: expected an address such as tcp://10.0.0.1:8786")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is raised
+    for name in ("distributed", "distributed.client"):  # the second has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is raised
     try:
         return Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError

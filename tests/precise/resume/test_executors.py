@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from time import sleep
-from typing import Any
 
 import pytest
 
@@ -24,8 +17,8 @@ from precise.extract import Extraction, extract
 from precise.journal.file import Journal
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
+from tests.dask_cluster import cluster, needs_dask
 
-needs_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="Dask distributed is not installed")
 NETWORK = random_network("6-4x2-1", seed=3)
 
 
@@ -74,46 +67,6 @@ def test_an_error_reaches_the_caller() -> None:
         list(run([1]))
 
 
-@contextmanager
-def _cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and workers, each a process of its own; their processes end with the block."""
-    log = folder / "scheduler.log"
-    begin = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_scheduler",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--no-dashboard",
-    ]
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        with log.open("wb") as file:
-            started.append(subprocess.Popen(begin, stdout=file, stderr=file, cwd=folder))
-        address = _waited(lambda: re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text()))[1]
-        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
-        for number in range(workers):
-            with (folder / f"worker-{number}.log").open("wb") as file:
-                command = [sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
-                started.append(subprocess.Popen(command, stdout=file, stderr=file, cwd=folder))
-        _waited(lambda: log.read_text().count("Register worker") >= workers)
-        yield address, started[1:]
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
-
-
-def _waited(condition: Callable[[], Any]) -> Any:
-    for _ in range(600):
-        if found := condition():
-            return found
-        sleep(0.1)
-    raise AssertionError("the cluster did not start")
-
-
 @pytest.fixture(scope="module")
 def serial() -> Extraction:
     return extract(ExactOracle(NETWORK), NETWORK.widths, seed=1)
@@ -134,7 +87,7 @@ def test_processes_change_nothing(serial: Extraction) -> None:
 def test_a_cluster_changes_nothing_although_a_worker_is_killed(serial: Extraction, tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / "run.checkpoint", {})
     killed = []
-    with _cluster(tmp_path) as (address, workers):
+    with cluster(tmp_path) as (address, workers):
 
         def kill(stage: str, done: int, total: int) -> None:
             if not killed and stage == "layer 2":
@@ -170,7 +123,7 @@ def test_what_a_killed_worker_of_a_cluster_was_at_is_done_by_another(
     (tmp_path / "served_by_workers.py").write_text(SERVED)
     monkeypatch.syspath_prepend(tmp_path)
     start = importlib.import_module("served_by_workers").start
-    with _cluster(tmp_path) as (address, workers):
+    with cluster(tmp_path) as (address, workers):
         with working(start, Workers(scheduler=address)) as run:
             assert dict(run(range(20))) == {number: number for number in range(20)}
         assert sum(worker.poll() is not None for worker in workers) == 1
@@ -178,7 +131,7 @@ def test_what_a_killed_worker_of_a_cluster_was_at_is_done_by_another(
 
 @needs_dask
 def test_a_scheduler_without_workers_is_refused(tmp_path: Path) -> None:
-    with _cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="no workers"):
+    with cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="no workers"):
         extract(ExactOracle(NETWORK), NETWORK.widths, scheduler=address)
 
 
