@@ -12,7 +12,7 @@ def main() -> None:
     start("precise", _load)
 
 
-def _load() -> Callable[[], int]:
+def _load() -> Callable[[], None]:
     from precise.cli import main as run
 
     return run

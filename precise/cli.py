@@ -72,10 +72,10 @@ def run(made: typer.Typer, name: str, arguments: Sequence[str] | None = None) ->
     return 0
 
 
-def main() -> int:
-    """Run `precise` with the arguments of the process; gives the exit status."""
+def main() -> None:
+    """Run `precise` with the arguments of the process, and end it."""
     summary = "Exact extraction of ReLU networks from queries alone, and the files that hold them."
-    return run(application(summary, VERBS), "precise")
+    sys.exit(run(application(summary, VERBS), "precise"))
 
 
 def _say(name: str, message: str) -> None:

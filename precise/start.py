@@ -14,8 +14,8 @@ from types import FrameType
 from precise.errors import INTERRUPTED
 
 
-def start(name: str, load: Callable[[], Callable[[], int]]) -> None:
-    """Load a command, run it and end the process with its exit status.
+def start(name: str, load: Callable[[], Callable[[], None]]) -> None:
+    """Load a command and run it; it ends the process.
 
     Args:
         name: of the command, in messages.
@@ -27,11 +27,10 @@ def start(name: str, load: Callable[[], Callable[[], int]]) -> None:
     run = load()
     try:
         signal.signal(signal.SIGINT, before)
-        status = run()
+        run()
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
-        status = INTERRUPTED
-    sys.exit(status)
+        sys.exit(INTERRUPTED)
 
 
 def _leave(name: str, _number: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,7 @@ def main() -> None:
     start("verify", _load)
 
 
-def _load() -> Callable[[], int]:
+def _load() -> Callable[[], None]:
     from verify.cli import main as run
 
     return run

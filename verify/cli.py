@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from precise.cli import application, run
@@ -38,6 +39,6 @@ SUMMARY = (
 )
 
 
-def main() -> int:
-    """Run `verify` with the arguments of the process; gives the exit status."""
-    return run(application(SUMMARY, VERBS), "verify")
+def main() -> None:
+    """Run `verify` with the arguments of the process, and end it."""
+    sys.exit(run(application(SUMMARY, VERBS), "verify"))

@@ -45,7 +45,7 @@ if place == "keep":
 else:
     Measure.cell = dying(Measure.cell)
 from precise.cli import main
-sys.exit(main())
+main()
 """
 
 
