@@ -19,7 +19,7 @@ from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from tests.dask_cluster import cluster, needs_dask
 
-NETWORK = random_network("6-4x2-1", seed=3)
+NETWORK = random_network("10-4x2-1", seed=3)  # wider than its slice: columns are read by workers too
 
 
 def _squares() -> Callable[[int], int]:
@@ -69,7 +69,9 @@ def test_an_error_reaches_the_caller() -> None:
 
 @pytest.fixture(scope="module")
 def serial() -> Extraction:
-    return extract(ExactOracle(NETWORK), NETWORK.widths, seed=1)
+    found = extract(ExactOracle(NETWORK), NETWORK.widths, seed=1)
+    assert len(found.report.slice_inputs) < NETWORK.input_width
+    return found
 
 
 def _same(one: Extraction, other: Extraction) -> bool:
