@@ -206,7 +206,7 @@ class _Run:
         """First-layer weights on all inputs."""
         combined = [
             sum((row[j] * c for row, c in zip(outputs, self.combination, strict=True)), arb(0))
-            for j in range(len(known.layers[-1]))
+            for j in range(len(known.layers[-1]) + 1)
         ]
         regions = self._regions(known)
         outside = other_columns(

@@ -26,7 +26,7 @@ from precise.rounding.balls import Ball, Vector, met, middles, radius, solve_con
 from precise.rounding.evaluation import evaluation_error
 from precise.rounding.intervals import SLACK, IntervalNetwork
 from precise.rounding.known import KnownLayers
-from precise.rounding.regions import HALVINGS, Region, slope_between
+from precise.rounding.regions import Region, slope_between
 from precise.rounding.view import GridPoint, View
 
 SPARE = 2  # equations beyond the unknowns
@@ -60,11 +60,17 @@ def other_columns(
     random: Random,
     progress: Callable[[int, int], None],
 ) -> dict[int, Vector] | None:
-    """{input: its weight on every first-layer neuron} for the inputs outside the slice; None if one cannot be told."""
+    """{input: its weight on every first-layer neuron} for the inputs outside the slice; None if one cannot be told.
+
+    None also if the answers contradict the rows: then no other points are tried, which might not show it.
+
+    Args:
+        outputs: (weights ..., bias) of the combined output; the bias is rounded with it in every evaluation.
+    """
     inputs = [c for c in range(view.oracle.input_width) if c not in set(view.coordinates)]
     if not inputs:
         return {}
-    combined = [*([row.entries for row in layer] for layer in known.layers), [[*outputs, arb(0)]]]
+    combined = [*([row.entries for row in layer] for layer in known.layers), [list(outputs)]]
     network = IntervalNetwork(combined)
     isolated, measured = isolated_points(view, known, random), [(r.centre, r.step) for r in regions]
     places = _chosen(view, known, network, isolated, outputs)
@@ -162,7 +168,7 @@ def _chosen(
     outputs: Sequence[Ball],
 ) -> list[_Place] | None:
     """Points with independent influences, best first."""
-    influences = [(centre, step, known.backwards(view.balls(centre), outputs)) for centre, step in proposed]
+    influences = [(centre, step, known.backwards(view.balls(centre), outputs[:-1])) for centre, step in proposed]
     candidates = [
         _Place(centre, step, y) for centre, step, y in influences if y is not None and any(map(surely_not_zero, y))
     ]
@@ -215,11 +221,15 @@ def _measured(
 def _slopes(
     view: View, places: Sequence[_Place], values: Sequence[Ball], inputs: Sequence[int]
 ) -> list[list[_Slope | None]]:
-    """Shape (places, inputs): the slope at every centre along every input; None where no step was straight."""
+    """Shape (places, inputs): the slope at every centre along every input; None where no step was straight.
+
+    The first step suits weights like those of the slice. An input of another unit may have weights that are thousands
+    of times larger: the step is halved down to the grid, which loses nothing of such a weight's bits.
+    """
     found: list[list[_Slope | None]] = [[None] * len(inputs) for _ in places]
     columns = [*view.coordinates, *inputs]
     steps = {(p, c): places[p].step for p in range(len(places)) for c in range(len(inputs))}
-    for _ in range(HALVINGS):
+    while steps:
         points = [
             _beside(places[p].centre, len(inputs), c, side * h) for (p, c), h in steps.items() for side in (1, -1)
         ]
@@ -234,8 +244,6 @@ def _slopes(
                 steps[p, c] = h // 2
             else:
                 del steps[p, c]
-        if not steps:
-            break
     return found
 
 

@@ -232,7 +232,7 @@ class _Run:
     def columns(self) -> None:
         combined = [
             sum((row[j] * c for row, c in zip(self.found.outputs, self.combination, strict=True)), arb(0))
-            for j in range(self.widths[-2])
+            for j in range(self.widths[-2] + 1)
         ]
         with self.stage("columns outside the slice"):
             outside = other_columns(

@@ -1,5 +1,6 @@
 """First-layer weights outside the slice: enclosed for every oracle, to nearly all bits of a float64 evaluation."""
 
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from precise.matching.columns import other_columns
 from precise.matching.isolated import isolated_points
+from precise.network import Network
 from precise.oracles.hardware import HardwareOracle
 from precise.oracles.promise import RelativePromise
 from precise.oracles.select import oracle_of
@@ -43,12 +45,13 @@ def enclosed(true, coordinates, random):
         layers.append(rows)
         scales, first = sizes, first or sizes
     outputs = [around(w * s, random) for w, s in zip(true.layers[-1].weights[0], scales, strict=True)]
+    outputs.append(around(true.layers[-1].biases[0], random))
     return KnownLayers(layers), outputs, first
 
 
-def recovered(widths, precision, seed, oracle=None):
+def recovered(widths, precision, seed, oracle=None, network=None):
     """(true network, {column: balls} or None, the factors that layer 1 was divided by)."""
-    network = random_network(widths, seed)
+    network = network or random_network(widths, seed)
     oracle = oracle or oracle_of(network, precision)
     true = oracle.rounded_network() if isinstance(oracle, HardwareOracle) else network
     random = Random(seed)
@@ -94,6 +97,32 @@ def test_an_error_beyond_the_promise_shows():
 def test_the_bits_are_not_those_of_the_rows_that_are_given(seed):
     _, found, _ = recovered("20-10x2-1", "float64", seed)
     assert max(radius(ball) for column in found.values() for ball in column) < UNKNOWN / 2
+
+
+def test_the_bias_of_the_output_is_rounded_too(monkeypatch):
+    """Where only a neuron that hardly enters the output is active, nearly all of the error is the bias's."""
+    monkeypatch.setattr(sys.modules[__name__], "UNKNOWN", 2.0**-60)
+    told = 0
+    for seed in range(8):
+        first, second, (weights, biases) = random_network("9-4x2-1", seed).to_numpy()
+        network = Network.from_arrays([first, second, (weights * 2.0**-14, biases + 1)])
+        true, found, sizes = recovered("9-4x2-1", "float64", seed, network=network)
+        told += found is not None
+        assert found is None or wrong(true, found, sizes) == 0
+    assert told >= 6
+
+
+@pytest.mark.parametrize("factor", [2.0**8, 2.0**20])
+def test_an_input_of_another_unit_is_told(factor):
+    """Weights that are far larger than those of the slice bend the output within the first step."""
+    (weights, biases), *above = random_network("9-4x2-1", 3).to_numpy()
+    outside = next(c for c in range(9) if c not in Random(3).sample(range(9), 6))
+    weights = weights.copy()
+    weights[outside] *= factor
+    network = Network.from_arrays([(weights, biases), *above])
+    true, found, sizes = recovered("9-4x2-1", "float64", 3, network=network)
+    assert wrong(true, found, sizes) == 0
+    assert max(radius(ball) for ball in found[outside]) < factor * 2.0**-40
 
 
 def test_a_wrong_influence_is_refuted():
