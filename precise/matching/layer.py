@@ -125,15 +125,21 @@ class _Search:
         )
 
     def complete(self, group: Group) -> None:
-        """Look for critical points where the neurons of open entries are active."""
-        for j in group.missing(self.inputs):
-            for _ in range(SEEKS):
-                if not seek(self.survey, self.known, group.entries, j):
-                    break
-                self.take()
-                group = next((g for g in self.groups if g.members[0] is group.members[0]), group)
-                if j in group.entries:
-                    break
+        """Look for critical points where the neurons of open entries are active, again after every entry found."""
+        left: list[int] = []
+        while (missing := group.missing(self.inputs)) and missing != left:
+            left = missing
+            for j in missing:
+                group = self._sought(group, j)
+
+    def _sought(self, group: Group, neuron: int) -> Group:
+        """The group after a search for one entry."""
+        for _ in range(SEEKS):
+            if neuron in group.entries or not seek(self.survey, self.known, group.entries, neuron):
+                break
+            self.take()
+            group = next((g for g in self.groups if g.members[0] is group.members[0]), group)
+        return group
 
 
 def _alike(first: Group, second: Group) -> bool:

@@ -4,6 +4,9 @@ The row i is known except for its weight on neuron p. Where both eta_i = 0 and e
 effect: that place can be computed from what is known, by Newton steps on the two local affine functions. A short line
 through a point just beside it, on the active side of p, meets the surface of i unless the open weight has moved it out
 of reach, and its bend shows the weight; so lengths and depths vary.
+
+What the bend shows must match the row: two known weights and the bias, as one entry alone is never enough (`partial`).
+So KNOWN neurons of known weights have to be active beside p, if the row has as many.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from precise.matching.survey import Survey
 from precise.rounding.balls import Ball, Floats
 from precise.rounding.known import KnownLayers
 
-STARTS = 40
+STARTS = 60
+KNOWN = 2  # active neurons whose weights on the row are known
 NEAR = 64  # samples of a short line
 CLOSE = 2.0**-2  # the short line's half-length at most, in units of the place's size
 
@@ -37,6 +41,8 @@ def seek(survey: Survey, known: KnownLayers, entries: Mapping[int, Ball], neuron
         beside = point + depth * along_neuron / np.linalg.norm(along_neuron)
         values = known.float_values(beside[None, :])[-1][0]
         if values[neuron] <= 0 or np.abs(beside).max() > FARTHEST:
+            continue
+        if np.count_nonzero(values[row.columns] > 0) < min(KNOWN, len(row.columns)):
             continue
         step = survey.view.nearest(along_row / np.linalg.norm(along_row) * size / NEAR * 2)
         if not any(step):

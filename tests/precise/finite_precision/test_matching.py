@@ -41,6 +41,14 @@ def test_every_row_and_sign_is_right(precision, bits):
         assert layer.bits >= bits
 
 
+@pytest.mark.parametrize(("widths", "seed"), [("10-5x2-1", 0), ("9-4x2-1", 0)])
+def test_missing_entries_are_looked_for_where_the_bend_can_be_matched(widths, seed):
+    """Beside a single known weight a bend agrees to 30 bits at most: twelve searches then brought no match."""
+    true, result = run(widths, "float64", seed)
+    assert result.report.complete
+    assert all(layer.enclosed == layer.claimed == true.widths[1] for layer in scores(true, result))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_exhaustive_signs_are_right_where_they_decide(seed):
     true, result = run("10-5x2-1", "float64", seed, signs="exhaustive")
