@@ -4,6 +4,11 @@ Of many random points, those are taken that determine the parameters best. Row i
 expected error of its answer, says how much the point tells. Pivoted QR takes one point an unknown, each the one that
 the earlier ones tell least of; repeated on the rest, it gives the spare ones. (Orthogonal forward selection, as for
 columns in `columns`.)
+
+A dot product of few terms is bounded by few roundings (`evaluation`). So random points have from one coordinate other
+than 0 to all of them, each order of magnitude as often; points in general position alone leave 2 bits less of every
+row. One point in PATTERNS has so many active neurons in layer 1 instead (`wanted`): a neuron of layer 2 may need them
+few, as one with a single positive weight does.
 """
 
 from __future__ import annotations
@@ -18,9 +23,12 @@ from scipy.linalg import qr
 from precise.rounding.balls import Floats
 from precise.rounding.evaluation import evaluation_error
 from precise.rounding.intervals import IntervalNetwork, Pass
+from precise.rounding.known import KnownLayers
 from precise.rounding.view import LARGEST_BITS, GridPoint, View
+from precise.rounding.wanted import points_with
 
-CANDIDATES = 10  # a point that is asked
+CANDIDATES, LEAST_CANDIDATES = 10, 6000  # a point that is asked; altogether
+PATTERNS = 4
 MOST_NUMBERS = 12_000_000  # of the candidates' Jacobian
 LEAST_SCALE, MOST_SCALE = -1, 6  # powers of two that random points are drawn from
 
@@ -34,11 +42,19 @@ class Design:
     found: Pass
 
 
-def designed(view: View, network: IntervalNetwork, unknown: NDArray[np.bool_], count: int, random: Random) -> Design:
-    """At most `count` points; fewer where the candidates do not give so many."""
+def designed(
+    view: View, known: KnownLayers, network: IntervalNetwork, unknown: NDArray[np.bool_], count: int, random: Random
+) -> Design:
+    """At most `count` points; fewer where the candidates do not give so many.
+
+    Args:
+        known: the hidden layers.
+        network: the same with the outputs, as intervals.
+        unknown: which parameters are not known exactly.
+    """
     outputs = network.weights[-1].mid.shape[1]
-    wanted = min(CANDIDATES * count, max(2 * count, MOST_NUMBERS // (len(unknown) * outputs)))
-    points = _candidates(view, wanted, random)
+    wanted = min(max(CANDIDATES * count, LEAST_CANDIDATES), max(2 * count, MOST_NUMBERS // (len(unknown) * outputs)))
+    points = _candidates(view, known, wanted, np.random.default_rng(random.getrandbits(63)))
     places = np.array([view.floats(point) for point in points])
     told = np.flatnonzero(network.passed(places).told)
     places = places[told]
@@ -59,12 +75,22 @@ def expected_error(view: View, network: IntervalNetwork, places: Floats, found: 
     return np.asarray(size + np.median(size) + 1e-300)
 
 
-def _candidates(view: View, count: int, random: Random) -> list[GridPoint]:
-    generator = np.random.default_rng(random.getrandbits(63))
+def _candidates(view: View, known: KnownLayers, count: int, generator: np.random.Generator) -> list[GridPoint]:
+    most, patterns = 2.0**LARGEST_BITS - 1, count // PATTERNS
+    drawn = _sparse(count - patterns, view.width, generator)
+    active = _sparse(patterns, len(known.layers[0]), generator)
+    inactive = -np.abs(active).max(axis=1, keepdims=True) * generator.uniform(0.01, 1, active.shape)
+    by_pattern = points_with(known, np.where(active == 0, inactive, np.abs(active)))
+    inside = by_pattern[np.abs(by_pattern).max(axis=1) < most]
+    return [view.nearest(point) for point in np.vstack([np.clip(drawn, -most, most), inside])]
+
+
+def _sparse(count: int, width: int, generator: np.random.Generator) -> Floats:
+    """Random points with from one entry other than 0 to all of them, shape (count, width)."""
     scales = 2.0 ** generator.integers(LEAST_SCALE, MOST_SCALE, size=(count, 1))
-    drawn = generator.standard_normal((count, view.width)) * scales * (1 << view.grid)
-    most = (1 << (LARGEST_BITS + view.grid)) - 1
-    return [[int(c) for c in point] for point in np.clip(np.rint(drawn), -most, most)]
+    kept = np.floor((width + 1) ** generator.random((count, 1)))
+    order = generator.random((count, width)).argsort(axis=1).argsort(axis=1)
+    return np.asarray(generator.standard_normal((count, width)) * (order < kept) * scales)
 
 
 def _selected(weighted: Floats, outputs: int, count: int) -> NDArray[np.intp]:

@@ -79,7 +79,7 @@ def refine(view: View, known: KnownLayers, outputs: Sequence[Vector], random: Ra
     unknown = np.array([not e.is_exact() for layer in rows for row in layer for e in row])
     spread = np.zeros(len(unknown))
     if unknown.any():
-        asked = _ask(view, rows, unknown, POINTS * int(unknown.sum()) // len(outputs) + 1, random)
+        asked = _ask(view, known, rows, unknown, POINTS * int(unknown.sum()) // len(outputs) + 1, random)
         for _ in range(REPEATS):
             step = _step(view, rows, unknown, asked)
             if step is None:
@@ -96,8 +96,8 @@ def _row(old: KnownRow, entries: Vector) -> KnownRow:
     return replace(old, weights=tuple(entries[:-1]), bias=entries[-1])
 
 
-def _ask(view: View, rows: Rows, unknown: NDArray[np.bool_], count: int, random: Random) -> _Asked:
-    design = designed(view, IntervalNetwork(rows), unknown, count, random)
+def _ask(view: View, known: KnownLayers, rows: Rows, unknown: NDArray[np.bool_], count: int, random: Random) -> _Asked:
+    design = designed(view, known, IntervalNetwork(rows), unknown, count, random)
     inside = fmpz_mat(len(design.points), view.width, [fmpz(c) for point in design.points for c in point])
     batch = SliceBatch(inside, fmpz(1) << view.grid, view.coordinates, view.oracle.input_width)
     return _Asked(design, view.ask_outputs(design.points), view.promise.underflow(batch))
