@@ -1,5 +1,5 @@
 """Is what an extraction under rounding error claims right? Scored as the precision study does."""
 
-from precise.study.enclosures import LayerScore, scores
+from precise.study.enclosures import LayerScore, rest_score, scores
 
-__all__ = ["LayerScore", "scores"]
+__all__ = ["LayerScore", "rest_score", "scores"]

@@ -50,15 +50,36 @@ def scores(true: Network, result: Matched) -> list[LayerScore]:
 
 def layer_scores(true: Network, result: Matched) -> list[LayerScore]:
     """A score for every layer that the extraction began, provisional ones too."""
-    found: list[LayerScore] = []
-    below: list[_Match] | None = None
     with working_precision():
-        for number, rows in enumerate(result.layers):
-            candidates = _written(true, number, result.report.slice_inputs, below)
-            matches = [_best(row, candidates) for row in rows]
-            found.append(_score(result, number, matches))
-            below = matches
+        return [_score(result, number, matches) for number, matches in enumerate(_matches(true, result))]
+
+
+def rest_score(true: Network, result: Matched) -> tuple[int, int]:
+    """(claimed, of them wrong): first-layer rows on all inputs, and output rows, of a complete network."""
+    if not result.report.complete:
+        return 0, 0
+    with working_precision():
+        matches = _matches(true, result)
+        first = true.layers[0].weights
+        pairs = [
+            (balls, [w * m.side / m.size for w in first[m.neuron]])
+            for balls, m in zip(result.first, matches[0], strict=True)
+        ]
+        pairs += zip(result.outputs, _written(true, len(true.layers) - 1, [], matches[-1]), strict=True)
+        return len(pairs), sum(not _holds(balls, values) for balls, values in pairs)
+
+
+def _matches(true: Network, result: Matched) -> list[list[_Match]]:
+    """The true neuron of every row of the slice's network."""
+    found: list[list[_Match]] = []
+    for number, rows in enumerate(result.layers):
+        candidates = _written(true, number, result.report.slice_inputs, found[-1] if found else None)
+        found.append([_best(row, candidates) for row in rows])
     return found
+
+
+def _holds(balls: Sequence[arb], values: Sequence[fmpq]) -> bool:
+    return all(e.contains(arb(v)) for e, v in zip(balls, values, strict=True))
 
 
 def _score(result: Matched, number: int, matches: Sequence[_Match]) -> LayerScore:
@@ -106,5 +127,4 @@ def _compared(row: KnownRow, neuron: int, side: int, values: list[fmpq]) -> _Mat
     scaled = [v / size * side for v in values]
     largest = max(map(abs, scaled))
     error = max(abs(e.mid().fmpq() - v) for e, v in zip(row.entries, scaled, strict=True)) / largest
-    enclosed = all(e.contains(arb(v)) for e, v in zip(row.entries, scaled, strict=True))
-    return _Match(neuron, side, size, error, enclosed, scaled)
+    return _Match(neuron, side, size, error, _holds(row.entries, scaled), scaled)

@@ -16,7 +16,7 @@ from precise.matching.extract import Matched
 from precise.network import Network
 from precise.study.attempt import Trial
 from precise.study.cells import Cell
-from precise.study.enclosures import LayerScore, layer_scores
+from precise.study.enclosures import LayerScore, layer_scores, rest_score
 from precise.study.exact_rows import score
 from precise.study.whole_network import all_exact, exact_remainder
 from precise.symmetry.alignment import align
@@ -39,7 +39,7 @@ def extraction_record(cell: Cell, true: Network, trials: Sequence[Trial]) -> Rec
         "complete": trial.complete,
         "exact": trial.complete and exact,
         "recovered": trial.complete and all(layer["recovered"] for layer in layers),
-        "wrong": sum(layer["wrong"] for layer in layers),
+        "wrong": sum(layer["wrong"] for layer in layers) + _rest_wrong(true, result),
         "outcome": result.report.outcome,
         "queries": sum(t.queries for t in trials),
         "seconds": sum(t.seconds for t in trials),
@@ -49,6 +49,11 @@ def extraction_record(cell: Cell, true: Network, trials: Sequence[Trial]) -> Rec
             for t in trials
         ],
     }
+
+
+def _rest_wrong(true: Network, result: Extraction | Matched) -> int:
+    """Claims beside the layers' own: weights outside the slice, and outputs."""
+    return rest_score(true, result)[1] if isinstance(result, Matched) else 0
 
 
 def _whole_exact(true: Network, result: Extraction | Matched) -> bool:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from flint import arb
 
-from benchmarks.enclosures import scores
+from benchmarks.enclosures import rest_score, scores
 from precise.matching.design import _sparse
 from precise.matching.extract import extract_by_matching
 from precise.network import Network
@@ -22,6 +23,10 @@ def test_a_neuron_with_a_thousandth_of_the_others_output_is_told(seed, bits):
     assert result.report.complete
     assert min(result.report.layers[1].bits) >= bits
     assert all((s.enclosed, s.distinct, s.wrong_signs) == (6, 6, 0) for s in scores(network, result))
+    assert rest_score(network, result) == (7, 0)
+    result.first[3][0] += arb("1e-3")
+    result.outputs[0][-1] *= arb("1.001")
+    assert rest_score(network, result) == (7, 2)
 
 
 def test_sparse_points_have_one_coordinate_as_often_as_many():
