@@ -9,6 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,48 @@ def dying(folder: Path, out: str, end: str, *more: str) -> subprocess.CompletedP
         text=True,
         timeout=120,
     )
+
+
+WORKING_LONG = """
+import os, time
+from precise.study.measure import Measure
+def long(self, cell):
+    with open("workers", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    time.sleep(300)
+Measure.cell = long
+from precise.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_workers_end_when_the_study_is_killed(models: Path) -> None:
+    command = [sys.executable, "-c", WORKING_LONG, "study", "one.json", "-o", "orphaned", *GRID, "--jobs", "2"]
+    workers = models / "workers"
+    with subprocess.Popen(command, cwd=models, stderr=subprocess.DEVNULL) as study:
+        assert eventually(lambda: workers.exists() and len(workers.read_text().split()) == 2)
+        pids = workers.read_text().split()
+        assert all(running(pid) for pid in pids)
+        study.kill()
+    assert eventually(lambda: not any(running(pid) for pid in pids))
+
+
+def running(pid: str) -> bool:
+    """Also of a process that was given to another parent; one that nobody waits for has ended all the same."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.mark.parametrize(
