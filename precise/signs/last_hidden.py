@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from flint import arb
 
-from precise.rounding.balls import Ball, Vector, dot, solve_consistent, surely_not_zero
+from precise.rounding.balls import Ball, Vector, dot, middle, solve_consistent, surely_not_zero
 from precise.rounding.regions import Region
 from precise.rounding.view import GridPoint
 from precise.signs.places import triple
@@ -73,13 +73,17 @@ def _jumps(question: SignQuestion) -> Vector | None:
 def _crossed(
     question: SignQuestion, neuron: int, generator: np.random.Generator
 ) -> tuple[list[GridPoint], Ball] | None:
-    """(x - d, x, x + d) and |M_j d| - |z_j(x)|, where that is proved to be the only change."""
+    """(x - d, x, x + d) and |M_j d| - |z_j(x)|, where that is proved to be the only change.
+
+    The jump's error is divided by it, so the widest place is taken: a rare neuron's may have hardly any room.
+    """
+    found: list[tuple[list[GridPoint], Ball]] = []
     for _ in range(PLACES):
         place = triple(question, neuron, generator)
         width = _width(question, place, neuron) if place is not None else None
         if place is not None and width is not None:
-            return list(place), width
-    return None
+            found.append((list(place), width))
+    return max(found, key=lambda each: middle(each[1]), default=None)
 
 
 def _width(question: SignQuestion, points: Sequence[GridPoint], neuron: int) -> Ball | None:

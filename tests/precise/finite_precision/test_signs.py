@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.signs import decisions, question
 from precise.formats import load_network
 from precise.random_networks import random_network
-from precise.rounding.balls import working_precision
+from precise.rounding.balls import middle, working_precision
+from precise.signs.last_hidden import PLACES, _crossed, _width
 from precise.signs.methods import METHODS
+from precise.signs.places import triple
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
@@ -37,6 +40,21 @@ def test_methods_decide_everything_where_they_apply(method, layer):
         for _ in range(10):
             asked.survey.add_random_line(lambda line: set())
         assert [d.sign for d in decisions(asked.question, method, None)[0]] == signs
+
+
+def test_the_jump_of_the_last_layer_is_taken_at_the_widest_place():
+    """A neuron that is active at few points has places with hardly any room; a jump there is known to nothing."""
+    network = random_network("9-6x2-1", 1, bits=53)
+    with working_precision():
+        asked, _ = question(network, 2, "float64", seed=1)
+        for neuron in range(6):
+            found = _crossed(asked.question, neuron, np.random.default_rng(7))
+            again = np.random.default_rng(7)
+            places = [triple(asked.question, neuron, again) for _ in range(PLACES)]
+            widths = [_width(asked.question, place, neuron) for place in places if place is not None]
+            told = [middle(width) for width in widths if width is not None]
+            assert found is not None
+            assert middle(found[1]) == max(told) > 2 * min(told)
 
 
 def test_hard_neurons_get_fifteen_points_and_easy_ones_five():
