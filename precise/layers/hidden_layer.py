@@ -103,6 +103,7 @@ class LayerSearch:
         last: bool = False,
     ) -> None:
         self._last = last
+        self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = not missing and not lacking
         self._empty = 0  # lines in a row without a candidate
         self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
@@ -175,6 +176,7 @@ class LayerSearch:
         """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
         while len(self.result.rows) < self._width:
             self._doubted()
+            self._dry_spell()
             if self._fresh and not self._due:
                 self._suggested += self._further()
                 self._fresh = False
@@ -198,6 +200,13 @@ class LayerSearch:
             self._doubt *= 2
             if said := self._probe.contradiction():
                 raise OracleError(said)
+
+    def _dry_spell(self) -> None:
+        """Search anew, now and then, for the open parts of rows: the search is a random one."""
+        if self._since >= self._anew:
+            self._anew *= 2
+            self._attempted.clear()
+            self._fresh = True
 
     def _ahead(self) -> int:
         missing = 0 if self._width == sys.maxsize else self._width - len(self.result.rows)
@@ -373,6 +382,7 @@ class LayerSearch:
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
         self._since = self.result.candidates_since = self.result.lines_since = 0
+        self._anew = DRY
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from precise.regions.aim import line_between, random_points, to_point
+from precise.regions.climb import climb
 from precise.regions.critical_points import Line
 from precise.regions.float_layers import FloatLayers, sides
 from precise.regions.hyperplane import Vector
@@ -18,8 +19,6 @@ from precise.regions.local_map import Known
 
 POOL = 512  # random points to begin from
 ROUNDS = 16  # of climbing
-STEPS = 128  # tried in a round
-SHORTEST, LONGEST = -6.0, 0.5  # binary logarithms of a step's length over the point's
 MOST_ON = 2  # features with a positive weight
 STRONGEST = 8.0  # of these weights, where the others are normal
 
@@ -49,10 +48,12 @@ class Extremes:
         pool, goals = self._pool(), self._goals(count)
         scores = _scores(self._features(pool)[None], goals)  # (count, pool)
         points: Vector = pool[scores.argmax(axis=1)]
+
+        def score(tried: Vector) -> Vector:
+            return _scores(self._features(tried.reshape(-1, tried.shape[2])).reshape(*tried.shape[:2], -1), goals)
+
         for _ in range(ROUNDS):
-            tried = np.concatenate([points[:, None], points[:, None] + self._steps(points, pool)], axis=1)
-            features = self._features(tried.reshape(-1, tried.shape[2])).reshape(*tried.shape[:2], -1)
-            points = tried[np.arange(count), _scores(features, goals).argmax(axis=1)]
+            points = climb(points, score, pool, self._generator)
         return points
 
     def _pool(self) -> Vector:
@@ -66,17 +67,6 @@ class Extremes:
         on = order < self._generator.integers(1, MOST_ON + 1, size=(count, 1))
         goals: Vector = np.where(on, self._generator.uniform(1.0, STRONGEST, size=(count, 1)) * weights, -weights)
         return goals
-
-    def _steps(self, points: Vector, pool: Vector) -> Vector:
-        """Along differences of random points, of all lengths, shape (points, STEPS, inputs)."""
-        draw = (len(points), STEPS)
-        ends = self._generator.integers(len(pool), size=(2, *draw))
-        directions = pool[ends[0]] - pool[ends[1]]
-        lengths = np.linalg.norm(directions, axis=2, keepdims=True)
-        factors = 2.0 ** self._generator.uniform(SHORTEST, LONGEST, size=draw)
-        sizes = (np.linalg.norm(points, axis=1)[:, None] * factors)[:, :, None]
-        steps: Vector = directions * (sizes / np.where(lengths > 0, lengths, 1.0))
-        return steps
 
     def _values(self, points: Vector) -> Vector:
         return self._floats.preactivations(points)[-1]

@@ -15,7 +15,7 @@ from precise.regions.walk import Crossed, Walker
 from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen, without
 from precise.signatures.rows import RowSearch, Trail
 
-MOST_OPEN = 6  # combinations of coefficients that are searched for
+MOST_OPEN = 12  # combinations of coefficients that are searched for
 
 
 def completable(partial: PartialRow, features: int) -> OpenRow | None:

@@ -19,6 +19,7 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.equations.partial_rows import PartialRow, kernel
 from precise.regions.aim import random_points, to_point
+from precise.regions.climb import Score, climb
 from precise.regions.corners import cross
 from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, Vector, onto
@@ -30,10 +31,12 @@ SAMPLES = (640, 1280, 2560)  # random points at which the known part is evaluate
 # again are around the place where the surface was seen
 ENOUGH = 64  # points in and out of the places where the row is known
 PAIRS = 400  # segments from places where the row is known to others
+CLIMBERS = 16  # points from which a side is climbed to that no segment has met
+ROUNDS = 16  # of climbing
 NEIGHBOURS = 8  # of which the nearest is taken
 WINDOW = 2.0**-18  # of a segment, around a place that is known to about NEGLIGIBLE
 HALVINGS = 24  # of a segment: well within the window
-MORE_HALVINGS = 36  # of the window, 2^-17 of a segment: to float64 accuracy, 2^-53
+MORE_HALVINGS = 20  # of the window, to 2^-37 of a segment: exact arithmetic still sees the change that float64 sees
 SECTIONS = 128  # a path between two places is cut into so many parts at once
 SECTION_STEPS = 5  # 128^5 = 2^35
 ASIDE = 2.0**-40  # of a segment: exact arithmetic sees the change of state a little aside of where float64 does
@@ -41,7 +44,7 @@ NEGLIGIBLE = (
     2.0**-30
 )  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
 LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
-ATTEMPTS = 24  # pairs of segments between which a place is searched
+ATTEMPTS = 8  # pairs of segments between which a place is searched
 
 Truths = np.ndarray[Any, np.dtype[np.bool_]]
 Where = tuple[int, int]  # (layer, neuron), from 0
@@ -92,9 +95,22 @@ def unseen(known: OpenRow) -> list[int] | None:
 
     The row has 0 there.
     """
+    absent = _absent(known)
+    return absent if absent is not None and all(c < len(known.row.plus) for c in absent) else None
+
+
+def _absent(known: OpenRow) -> list[int] | None:
+    """The unknowns (plus ..., minus ..., bias) that are open, when the open combinations are just these."""
     table = [[*row.plus, *row.minus, row.bias] for row in known.open]
     absent = sorted({c for row in table for c, v in enumerate(row) if v})
-    return absent if len(absent) == len(table) and all(c < len(known.row.plus) for c in absent) else None
+    return absent if len(absent) == len(table) else None
+
+
+def _open_sides(known: OpenRow) -> list[tuple[int, float]]:
+    """(neuron below, 1 or -1) for every open coefficient of its positive or its negative side, if all are such."""
+    features = len(known.row.plus)
+    absent = _absent(known) or []
+    return [(c % features, 1.0 if c < features else -1.0) for c in absent] if 2 * features not in absent else []
 
 
 def without(row: Row, absent: Sequence[int]) -> Row:
@@ -123,6 +139,7 @@ class Reach:
     def __init__(self, walker: Walker, wanted: OpenRow, witness: Point, generator: np.random.Generator) -> None:
         self._walker = walker
         self._row = wanted.row
+        self._open = _open_sides(wanted)
         self._witness = witness
         self._generator = generator
         layers = walker.known.layers[:-1]
@@ -138,11 +155,11 @@ class Reach:
         if pairs is None:
             return result
         inside, outside = pairs
-        low, _, makers = self._boundary(inside, outside)
-        values = self._row_values(low)
-        for maker, value in zip(makers, values, strict=True):
-            if maker is not None and value:
-                result.sides.setdefault(maker, set()).add(bool(value > 0))
+        makers, values = self._seen(pairs, result)
+        if self._opposite(makers, values, inside) is None and (further := self._climbed(pairs, result)) is not None:
+            inside, outside = (np.concatenate(both) for both in zip(pairs, further, strict=True))
+            more, others = self._seen(further, result)
+            makers, values = [*makers, *more], np.concatenate([values, others])
         for _ in range(ATTEMPTS):
             chosen = self._opposite(makers, values, inside)
             place = self._between(inside[chosen], outside[chosen]) if chosen else None
@@ -150,6 +167,15 @@ class Reach:
             if result.crossed is not None:
                 break
         return result
+
+    def _seen(self, pairs: tuple[Vector, Vector], border: Border) -> tuple[list[Where | None], Vector]:
+        """Which neurons make the border between the points of every pair, and the row there; noted in `border`."""
+        low, _, makers = self._boundary(*pairs)
+        values = self._row_values(low)
+        for maker, value in zip(makers, values, strict=True):
+            if maker is not None and value:
+                border.sides.setdefault(maker, set()).add(bool(value > 0))
+        return makers, values
 
     # -- in float64: suggestions -----------------------------------------------------------------------------------
 
@@ -177,6 +203,53 @@ class Reach:
         if not len(inside) or not len(outside):
             return None
         return self._generator.choice(inside, PAIRS), self._generator.choice(outside, PAIRS)
+
+    def _climbed(self, pairs: tuple[Vector, Vector], border: Border) -> tuple[Vector, Vector] | None:
+        """Pairs as of `_segments`, to points around where the row changes its side while an open neuron is on.
+
+        From points where one of these is on: climb to where the row, without it, has a side that was not seen there.
+        """
+        inside, pool = pairs[0], np.concatenate(pairs)
+        starts, ends = [], []
+        for neuron, own in self._open:
+            for positive in {True, False} - border.sides.get((self._below, neuron), set()):
+                score = self._score(neuron, own, 1.0 if positive else -1.0)
+                before, points = self._arrivals(pool, score)
+                near = inside[self._nearest(inside, points)]
+                starts += [near, near]
+                ends += [before, points]
+        return (np.concatenate(starts), np.concatenate(ends)) if starts else None
+
+    def _arrivals(self, pool: Vector, score: Score) -> tuple[Vector, Vector]:
+        """The last points of climbs with a score below 0 and the first above it (or where a climb has come to)."""
+        points = pool[np.argsort(-score(pool[None])[0])[:CLIMBERS]]
+        before = points
+        for _ in range(ROUNDS):
+            there = score(points[:, None]) > 0
+            if there.all():
+                break
+            before = np.where(there, before, points)
+            points = np.where(there, points, climb(points, score, pool, self._generator))
+        return before, points
+
+    def _score(self, neuron: int, own: float, side: float) -> Score:
+        """How far a neuron is on its open side and the row, without it, on a side of its own; each over its size."""
+
+        def score(tried: Vector) -> Vector:
+            flat = tried.reshape(-1, tried.shape[2])
+            values, sizes = self._floats.last(flat)
+            row = side * values[:, 0] / np.maximum(sizes[:, 0], np.finfo(float).tiny)
+            on = own * self._floats.preactivations(flat)[-2][:, neuron]
+            low: Vector = np.minimum(row, on / max(float(np.abs(on).max()), np.finfo(float).tiny))
+            return low.reshape(tried.shape[:2])
+
+        return score
+
+    def _nearest(self, inside: Vector, points: Vector) -> list[int]:
+        """For every point one of the nearest points at which the row is known."""
+        distances = np.linalg.norm(inside[None] - points[:, None], axis=2)
+        near = np.argsort(distances, axis=1)[:, :NEIGHBOURS]
+        return [int(self._generator.choice(row)) for row in near]
 
     def _around(self, count: int) -> Vector:
         """Points at all distances from the place where the surface was seen."""
