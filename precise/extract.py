@@ -24,6 +24,7 @@ from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
+from precise.layers.postponed import solve_postponed
 from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
@@ -150,6 +151,7 @@ class _Run:
         self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
+        self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
@@ -162,7 +164,7 @@ class _Run:
             else:
                 for number, width in enumerate(self.hidden, 1):
                     self.layer(number, width, crew.follow, last=number == len(self.hidden))
-            network = self.whole(self.outputs(), crew)
+            network = self.whole(self.postponed_weights(self.outputs()), crew)
         self.compare(network)
         return network
 
@@ -243,6 +245,7 @@ class _Run:
             Patience(candidates, lines, self.patience.candidates),
             lambda done, total: self.progress(name, done, total),
             last=last,
+            avoided=frozenset(self.postponed),
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)
@@ -256,6 +259,7 @@ class _Run:
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
+        self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
         self.lacking = frozenset(result.lacking)
         self.explained = not result.candidates
         if width is None:
@@ -340,6 +344,15 @@ class _Run:
     def solve_outputs(self, missing: int) -> tuple[OutputResult, LayerBelow]:
         below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, self.lacking)
         return solve_outputs(self.probe, self.known, below, self.witnesses, self.random), below
+
+    def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:
+        """Solve the weights of neurons that are hardly ever on, now that all that lies behind them is known."""
+        for layer, neuron in sorted(self.postponed):
+            with self.stage("postponed weights"):
+                solved = solve_postponed(self.probe, self.known, outputs, layer, neuron, self.random)
+            outputs = solved.outputs
+            self.report.layers[layer + 1].lacking += [(i + 1, neuron + 1) for i in solved.unseen]
+        return tuple(outputs)
 
     def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> Network:
         with self.stage("columns outside the slice"):

@@ -109,6 +109,16 @@ class PartialRows:
                 result.add(other)
         return result
 
+    def with_zeros(self, absent: Sequence[int]) -> PartialRows:
+        """The same where these unknowns are taken to be 0; some rows may merge or be complete now."""
+        result = PartialRows(self.unknowns)
+        zeros = [[int(c == j) for c in range(self.unknowns)] for j in absent]
+        for row in self.rows:
+            equations = independent([*row.equations, *zeros])
+            if not any(_implied(equations, lead) for lead in row.leads):
+                result.add(PartialRow(equations, row.leads, row.witness))
+        return result
+
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
         total = len(a.equations) + len(b.equations)
         equations = independent([*a.equations, *b.equations])

@@ -50,6 +50,7 @@ class Task:
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
     whole: bool  # is every neuron of the layers below known?
+    postponed: tuple[int, ...]  # neurons below whose weights are taken as 0 for now
     candidate: Candidate
     seed: int
     calibration: Calibration
@@ -112,7 +113,7 @@ class Follower:
         surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
         if surface is None:
             return Trail(end="the critical point was not confirmed")
-        return RowSearch(walker, task.separate, random).follow(surface)
+        return RowSearch(walker, task.separate, random, task.postponed).follow(surface)
 
     def _prepared(self, task: Task, random: Random) -> Walker:
         version = (len(task.known), task.version)

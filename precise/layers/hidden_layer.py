@@ -8,8 +8,9 @@ merging depends on what was merged alone, so that the result does not depend on 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from time import perf_counter
 
@@ -26,8 +27,10 @@ from precise.regions.critical_points import CriticalPoint, Line, critical_points
 from precise.regions.extremes import Extremes
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
-from precise.signatures.completion import completable
+from precise.regions.seldom import seldom_sides
+from precise.signatures.completion import completable, nearly_whole
 from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
 
 AHEAD = 4  # candidates under way, at least: fewer keep workers waiting, more are followed to neurons found meanwhile
 SHARE = 8  # and as many as this part of the neurons that are missing
@@ -36,6 +39,8 @@ RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper laye
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
+FEW = 2  # weights that nothing shows, in a row that is taken without them
+WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
 SPARSE_WHEN_DRY = 0.5  # of the lines
 CLIMBED_WHEN_DRY = 0.875  # of them, behind two layers or more
@@ -101,8 +106,13 @@ class LayerSearch:
         patience: Patience,
         progress: Callable[[int, int], None],
         last: bool = False,
+        avoided: Set[tuple[int, int]] = frozenset(),
     ) -> None:
+        """avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right."""
         self._last = last
+        self._avoided = set(avoided)
+        self._seldom: tuple[bool, dict[int, bool]] | None = None  # see `_rare`, with separate sides or without
+        self.postponed: list[int] = []  # neurons below whose weights are taken as 0 for now
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = not missing and not lacking
         self._empty = 0  # lines in a row without a candidate
@@ -202,11 +212,56 @@ class LayerSearch:
                 raise OracleError(said)
 
     def _dry_spell(self) -> None:
-        """Search anew, now and then, for the open parts of rows: the search is a random one."""
-        if self._since >= self._anew:
-            self._anew *= 2
-            self._attempted.clear()
-            self._fresh = True
+        """Now and then, search anew for the open parts of rows, and go on without what keeps rows from being whole."""
+        if self._since >= WITHOUT_WHEN_DRY and self.below.separate and not self._due:
+            self._assume()
+        if self._since < self._anew:
+            return
+        self._anew *= 2
+        self._attempted.clear()
+        self._fresh = True
+        if self._since >= WITHOUT_WHEN_DRY and not self.below.separate and not self._postpone() and self._accounted():
+            self._suggested += self._unfinished(close=True, most=FEW)
+
+    def _assume(self) -> None:
+        """Signs that only neurons hardly ever on one of their sides leave open: they act there, where nothing is seen.
+
+        On the other side, where they nearly always are, they would have been seen to act.
+        """
+        unseen = self.below.unseen()
+        rare = self._rare() if unseen else {}
+        if unseen and all(j in rare for j in unseen):
+            self.below.assume({j: Sign.POSITIVE if rare[j] else Sign.NEGATIVE for j in unseen})
+            self._due = self.below.ready(self._vectors())
+
+    def _postpone(self) -> bool:
+        """Take the open weights of neurons below that are hardly ever on as 0 for now; is there any?"""
+        if len(self._known.layers) < 2:
+            return False
+        absent = set(chain(*nearly_whole(self._partial.rows, self._features))) - set(self.postponed)
+        silent = [j for j in absent if not any(row.plus[j] for row in self.result.rows)]
+        return bool(silent) and self._without(j for j in silent if self._rare().get(j))
+
+    def _without(self, neurons: Iterable[int]) -> bool:
+        """Take the weights of these neurons below as 0 for now; are there any?"""
+        fresh = sorted(neurons)
+        if fresh:
+            self.postponed += fresh
+            self._avoided |= {(len(self._known.layers) - 2, j) for j in fresh}
+            self._partial = self._partial.with_zeros(fresh)
+        return bool(fresh)
+
+    def _rare(self) -> dict[int, bool]:
+        """Neurons below that are hardly ever on one side, which may be the positive one."""
+        if self._seldom is None or self._seldom[0] != self.below.separate:
+            below = Known(self._known.inputs, self._known.layers[:-1])
+            self._seldom = (self.below.separate, seldom_sides(below, self._generator))
+        return self._seldom[1]
+
+    def _accounted(self) -> bool:
+        """Is every row found, but for few weights? Surfaces of deeper layers leave more open."""
+        few = [absent for absent in nearly_whole(self._partial.rows, self._features) if len(absent) <= FEW]
+        return len(self.result.rows) + len(few) >= self._width
 
     def _ahead(self) -> int:
         missing = 0 if self._width == sys.maxsize else self._width - len(self.result.rows)
@@ -316,7 +371,9 @@ class LayerSearch:
         if not points:
             return []
         patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
-        return [p for n, p in enumerate(points) if patterns[2 * n] == patterns[2 * n + 1]]
+        apart = [any(pattern[layer][j] for layer, j in self._avoided) for pattern in patterns[::2]]
+        same = [patterns[2 * n] == patterns[2 * n + 1] for n in range(len(points))]
+        return [p for p, known, away in zip(points, same, apart, strict=True) if known and not away]
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
@@ -328,14 +385,15 @@ class LayerSearch:
         whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
         return [entry for entry in whole if self._new(entry.row)]
 
-    def _unfinished(self, close: bool = False) -> list[Unfinished]:
-        """Partial rows of which little is open, each tried once and closed at the end."""
+    def _unfinished(self, close: bool = False, most: int | None = None) -> list[Unfinished]:
+        """Partial rows of which little is open (or at most so much), each tried once and closed at the end."""
         if len(self._known.layers) == 1:
             return []
         found = []
         for partial in self._partial.rows:
             fresh = close or partial.equations not in self._attempted
-            if fresh and completable(partial, self._features):
+            few = most is None or self._unknowns - 1 - len(partial.equations) <= most
+            if fresh and few and completable(partial, self._features):
                 self._attempted.add(partial.equations)
                 found.append(Unfinished(partial, close))
         return found
@@ -361,7 +419,8 @@ class LayerSearch:
             known = tuple(tuple(rows) for rows in self._known.layers)
             separate, calibration = self.below.separate, self._probe.calibration
             seed = self._random.getrandbits(64)
-            yield Task(self._version, known, separate, self._last, self._whole, candidate, seed, calibration)
+            absent = tuple(self.postponed)
+            yield Task(self._version, known, separate, self._last, self._whole, absent, candidate, seed, calibration)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
@@ -414,4 +473,5 @@ class LayerSearch:
             self._partial = self._partial.substituted(decision.substitution)
             for vector in whole:
                 self._partial.drop(vector)
+            self._without(self.below.rows_assumed)
         self._changed()

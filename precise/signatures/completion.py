@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import numpy as np
@@ -15,12 +16,19 @@ from precise.regions.walk import Crossed, Walker
 from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen, without
 from precise.signatures.rows import RowSearch, Trail
 
-MOST_OPEN = 12  # combinations of coefficients that are searched for
+MOST_OPEN = 8  # combinations of coefficients that are searched for
 
 
 def completable(partial: PartialRow, features: int) -> OpenRow | None:
     """The row as far as it is known, if few enough combinations are open."""
     return open_row(partial, features, MOST_OPEN)
+
+
+def nearly_whole(partials: Sequence[PartialRow], features: int) -> list[list[int]]:
+    """The neurons below whose weights are open, of every row of which nothing else is (signs known)."""
+    found = [completable(partial, features) for partial in partials]
+    told = [unseen(row) for row in found if row is not None]
+    return [absent for absent in told if absent is not None]
 
 
 def completed(walker: Walker, partial: PartialRow, separate: bool, close: bool, random: Random) -> Trail:

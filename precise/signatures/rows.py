@@ -8,6 +8,7 @@ normal); this also fills up the rank that a single region of a deep network lack
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -55,8 +56,10 @@ class Trail:
 class RowSearch:
     """Follows candidates towards rows of layer number `depth` (from 0), the first one that is not complete."""
 
-    def __init__(self, walker: Walker, separate: bool, random: Random) -> None:
+    def __init__(self, walker: Walker, separate: bool, random: Random, postponed: Sequence[int] = ()) -> None:
+        """postponed: neurons below whose weights are taken as 0 for now."""
         self.walker = walker
+        self._postponed = postponed
         self.known: Known = walker.known
         self.separate = separate  # are there unknowns for both sides of every neuron below?
         self._random = random
@@ -94,8 +97,8 @@ class RowSearch:
         """Walk on one surface; returns a lower one if it is met, else leaves the outcome in the trail."""
         system = RowSystem(self._unknowns())
         trail.system = system
-        system.add(self._equations(surface))
-        visited = {(j, s) for j, s in enumerate(self._sides(surface))}
+        system.add([*self._equations(surface), *self._absent()])
+        visited = {(j, s) for j, s in enumerate(self._sides(surface))} | {(j, True) for j in self._postponed}
         deeper = False
         lost = stalled = straight = wandered = 0
         while lost < LOST_STEPS and stalled < STALLED_STEPS and wandered < WANDER_STEPS:
@@ -156,6 +159,10 @@ class RowSearch:
             bias = int(number == len(right) - 1)
             equations.append([*plus, *(minus if self.separate else ()), bias, value])
         return equations
+
+    def _absent(self) -> list[list[fmpq | int]]:
+        """The weights that are postponed are 0."""
+        return [[*(int(c == j) for c in range(self._unknowns())), 0] for j in self._postponed]
 
     def news(self, event: Crossed) -> list[list[fmpq | int]]:
         """The equations that a crossing adds: one for a neuron that feeds the row, else those of a new local map."""

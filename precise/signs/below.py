@@ -7,7 +7,7 @@ neuron and a free linear part instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from random import Random
 
@@ -15,7 +15,7 @@ from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.equations.row_system import PRIME
 from precise.regions.local_map import Known, Row, passed_on
-from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
+from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
 from precise.signs.linear_part import FreeRow, Settled, settle
 
 Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
@@ -44,6 +44,8 @@ class LayerBelow:
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
+        self.assumed: tuple[int, ...] = ()  # neurons whose side is taken for granted
+        self.rows_assumed: list[int] = []  # their rows in the layer, once its signs are decided
         self.free = index >= 0 and (missing > 0 or bool(lacking) or _dependent(known.layers[index]))
         if self.free:
             features = known.inputs if index == 0 else len(known.layers[index - 1])
@@ -59,6 +61,15 @@ class LayerBelow:
         """Take in sides that a walk has shown to act: unknowns (plus ..., minus ...) that are other than 0."""
         if self.separate:
             self._evidence.add(acting)
+
+    def unseen(self) -> list[int]:
+        """The neurons of which no row tells the sign so far."""
+        return [j for j, sign in enumerate(self._evidence.signs()) if sign is Sign.UNSEEN] if self.separate else []
+
+    def assume(self, sides: Mapping[int, Sign]) -> None:
+        """Take these neurons to act on these sides, as nothing shows them to act on their others."""
+        self.assumed = tuple(sides)
+        self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in sides.items()})
 
     def ready(self, vectors: Sequence[Vector]) -> bool:
         """Do these rows, which need not be all, decide the signs?"""
@@ -87,6 +98,7 @@ class LayerBelow:
         kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
         self._set(signs, apply_signs(self._known.layers[self._index], kept))
         self.twins = signs.count(Sign.BOTH)
+        self.rows_assumed = [row for j in self.assumed for row in rows_of(kept)[j]]
         chosen = acting_unknowns(kept)
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)

@@ -60,6 +60,17 @@ def apply_signs(rows: Sequence[Row], signs: Sequence[Sign]) -> list[Row]:
     return result
 
 
+def rows_of(signs: Sequence[Sign]) -> list[list[int]]:
+    """Which rows of `apply_signs` belong to each neuron."""
+    found: list[list[int]] = []
+    count = 0
+    for sign in signs:
+        own = 2 if sign is Sign.BOTH else 1
+        found.append(list(range(count, count + own)))
+        count += own
+    return found
+
+
 def acting_unknowns(signs: Sequence[Sign]) -> list[int]:
     """The unknowns (plus ..., minus ..., bias) of a row that may be other than 0, in the order of `apply_signs`."""
     count = len(signs)

@@ -1,0 +1,66 @@
+"""The weights of a neuron that is hardly ever on, solved when all that lies behind it is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from flint import fmpq
+
+from precise.extract import extract
+from precise.layers.output_layer import OutputRow
+from precise.layers.postponed import solve_postponed
+from precise.network import Layer, Network
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.local_map import Known
+from precise.regions.probe import Probe
+from precise.symmetry.canonical_form import canonical_form
+from tests.precise.extraction.test_rows import rows_of, scales_of
+
+
+def whole(network: Network) -> tuple[Known, list[OutputRow]]:
+    """All hidden layers, and the outputs over their scales."""
+    hidden = len(network.layers) - 1
+    scales = scales_of(network, hidden - 1)
+    last = network.layers[-1]
+    outputs = [
+        OutputRow(tuple(w / s for w, s in zip(row, scales, strict=True)), bias)
+        for row, bias in zip(last.weights, last.biases, strict=True)
+    ]
+    return Known(network.widths[0], [rows_of(network, number) for number in range(hidden)]), outputs
+
+
+def test_the_weights_of_a_neuron_are_solved_from_its_surface() -> None:
+    told = 0
+    for seed in range(4):
+        network = random_network("6-6x3-2", seed)
+        for layer in (0, 1):
+            true, outputs = whole(network)
+            known = Known(true.inputs, list(true.layers))
+            known.layers[layer + 1] = [
+                replace(row, plus=tuple(0 if j == 2 else w for j, w in enumerate(row.plus)))
+                for row in true.layers[layer + 1]
+            ]
+            probe = Probe(ExactOracle(network), range(6), [3, 5])
+            solved = solve_postponed(probe, known, outputs, layer, 2, Random(seed))
+            seen = [i for i in range(6) if i not in solved.unseen]
+            assert [known.layers[layer + 1][i] for i in seen] == [true.layers[layer + 1][i] for i in seen]
+            if not solved.unseen:
+                assert known.layers == true.layers
+                assert list(solved.outputs) == outputs
+            told += len(seen)
+    assert told > 24
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_a_neuron_that_is_hardly_ever_on_feeds_is_found(seed: int) -> None:
+    network = random_network("8-6x3-1", seed)
+    layer = network.layers[1]
+    biases = (layer.biases[0] - fmpq(9), *layer.biases[1:])
+    network = Network((network.layers[0], Layer(layer.weights, biases), *network.layers[2:]))
+    result = extract(ExactOracle(network), network.widths, seed)
+    assert result.network is not None, result.report.outcome
+    if result.report.complete:
+        assert canonical_form(result.network) == canonical_form(network)
