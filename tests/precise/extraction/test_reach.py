@@ -6,14 +6,19 @@ from random import Random
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 from precise.arithmetic import common_denominator
+from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
+from precise.regions.aim import random_points, to_point
+from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import Walker
-from precise.signatures.reach import OpenRow, Reach
+from precise.signatures.reach import OpenRow, Reach, without
+from tests.precise.extraction.test_rows import rows_of
 
 INPUTS, WIDTH = 6, 5
 
@@ -47,3 +52,33 @@ def test_an_open_coefficient_is_measured_at_the_first_corner(seed: int, monkeypa
     assert crossed is not None
     assert (crossed.layer, crossed.neuron, crossed.bend) == (0, open_one, true[open_one])
     assert len(looks) == 1
+
+
+def test_a_side_that_random_points_do_not_show_is_climbed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network("12-10x4-1", 2)
+    layer, neuron = network.layers[3], 3
+    negative = tuple(w * fmpq(6, 5) if w < 0 and j != neuron else w for j, w in enumerate(layer.weights[0]))
+    layer = Layer((negative, *layer.weights[1:]), (fmpq(-1, 64), *layer.biases[1:]))
+    network = Network((*network.layers[:3], layer, network.layers[4]))
+    below, row = [rows_of(network, number) for number in range(3)], rows_of(network, 3)[0]
+    floats = FloatLayers(Known(12, [*below, [row]]))
+    points = random_points(Known(12, below), np.random.default_rng(0), 1 << 15)
+    *_, under, values = floats.preactivations(points)
+    on, off = (points[(under[:, neuron] <= 0) & ((values[:, 0] > 0) == side)][0] for side in (True, False))
+    for _ in range(60):
+        middle = (on + off) / 2
+        positive = floats.preactivations(middle[None])[-1][0, 0] > 0
+        on, off = (middle, off) if positive else (on, middle)
+    wanted = OpenRow(without(row, [neuron]), (Row(tuple(int(j == neuron) for j in range(10)), (0,) * 10, 0),))
+
+    def found() -> int:
+        met = 0
+        for seed in range(6):
+            walker = Walker(Probe(ExactOracle(network), range(12), [1]), Known(12, [*below, []]))
+            walker.draw_tests(Random(seed))
+            met += Reach(walker, wanted, to_point(on), np.random.default_rng(seed)).border().crossed is not None
+        return met
+
+    climbing = found()
+    monkeypatch.setattr(Reach, "_climbed", lambda *_: None)
+    assert climbing >= 5 > found()
