@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from math import gcd
 
 from flint import fmpq, fmpz_mat, nmod_mat
@@ -31,6 +33,11 @@ class PartialRow:
     equations: Equations
     leads: Equations  # linear forms that are not 0 at the row: they had another right-hand side than 0
     witness: Point  # a point on the neuron's surface
+
+    @cached_property
+    def residues(self) -> list[list[int]]:
+        """The equations modulo a large prime."""
+        return [[v % PRIME for v in equation] for equation in self.equations]
 
     def met_by(self, row: Sequence[int]) -> bool:
         """Does a complete row fulfil all equations (exactly)?"""
@@ -120,10 +127,11 @@ class PartialRows:
         return result
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
-        total = len(a.equations) + len(b.equations)
-        equations = independent([*a.equations, *b.equations])
-        leads = (*a.leads, *b.leads)
-        if total - len(equations) < REDUNDANT or any(_implied(equations, lead) for lead in leads):
+        both = [*a.residues, *b.residues]
+        if len(both) - int(nmod_mat(len(both), self.unknowns, list(chain(*both)), PRIME).rank()) < REDUNDANT:
+            return None
+        equations, leads = independent([*a.equations, *b.equations]), (*a.leads, *b.leads)
+        if any(_implied(equations, lead) for lead in leads):
             return None
         return PartialRow(equations, leads, a.witness)
 
