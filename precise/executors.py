@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from precise.errors import INTERRUPTED, InputError, OracleError
+from precise.orphans import end_with_parent
 
 DEATHS = 3  # of worker processes while they work on the same items, before the run ends
 
@@ -254,6 +255,7 @@ def _begin(start: Callable[[], Work], deaf: bool) -> None:
     global _work
     # A terminal sends Ctrl-C to workers too: without a traceback they leave, or leave it to the starting process.
     signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else lambda *_: os._exit(INTERRUPTED))
+    end_with_parent()
     _work = start()
 
 

@@ -16,7 +16,6 @@ from precise.oracles.hardware import HardwareOracle
 from precise.oracles.select import oracle_of
 from precise.study.attempt import attempt
 from precise.study.cells import EXTRACTION, Cell, Limits
-from precise.study.orphans import end_with_parent
 from precise.study.record import Record, extraction_record
 from precise.study.sign_curves import sign_curves
 
@@ -30,7 +29,6 @@ class Measure:
 
     def __call__(self) -> Callable[[Cell], Record]:
         """The function that works on cells."""
-        end_with_parent()
         return self.cell
 
     def cell(self, cell: Cell) -> Record:
