@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-import pytest
+import numpy as np
 from flint import fmpq
 
+from precise.equations.partial_rows import PartialRow, PartialRows
 from precise.extract import extract
 from precise.layers.output_layer import OutputRow
 from precise.layers.postponed import solve_postponed
@@ -16,6 +17,7 @@ from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.local_map import Known
 from precise.regions.probe import Probe
+from precise.regions.seldom import seldom_sides
 from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.test_rows import rows_of, scales_of
 
@@ -54,13 +56,34 @@ def test_the_weights_of_a_neuron_are_solved_from_its_surface() -> None:
     assert told > 24
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_what_a_neuron_that_is_hardly_ever_on_feeds_is_found(seed: int) -> None:
-    network = random_network("8-6x3-1", seed)
+def with_a_rare_neuron() -> Network:
+    """The first neuron of layer 2 is hardly ever on."""
+    network = random_network("8-6x3-1", 1)
     layer = network.layers[1]
     biases = (layer.biases[0] - fmpq(9), *layer.biases[1:])
-    network = Network((network.layers[0], Layer(layer.weights, biases), *network.layers[2:]))
-    result = extract(ExactOracle(network), network.widths, seed)
-    assert result.network is not None, result.report.outcome
-    if result.report.complete:
-        assert canonical_form(result.network) == canonical_form(network)
+    return Network((network.layers[0], Layer(layer.weights, biases), *network.layers[2:]))
+
+
+def test_a_network_with_a_neuron_that_is_hardly_ever_on_is_found() -> None:
+    network = with_a_rare_neuron()
+    result = extract(ExactOracle(network), network.widths, 1)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+
+
+def test_the_side_on_which_a_neuron_hardly_ever_is_is_told() -> None:
+    rows = rows_of(random_network("8-6-1", 1), 0)
+    rare = replace(rows[0], bias=-(max(map(abs, rows[0].plus)) << 12))
+    known = Known(8, [[rare, rare.negated(), *rows[1:]]])
+    assert seldom_sides(known, np.random.default_rng(0)) == {0: True, 1: False}
+
+
+def test_a_row_is_whole_once_its_open_weights_are_taken_as_zero() -> None:
+    equations = ((2, -1, 0, 0), (3, 0, 0, -1))  # (1, 2, ?, 3)
+    partial = PartialRows(4)
+    partial.add(PartialRow(equations, ((1, 0, 0, 0),), [0]))
+    partial.add(PartialRow(((1, 0, 0, 0), (0, 1, 0, -1)), ((0, 0, 1, 0),), [1]))  # its lead is the weight itself
+    assert partial.complete() == []
+    ((row, witness),) = partial.with_zeros([2]).complete()
+    assert (row, witness) in [((1, 2, 0, 3), [0]), ((-1, -2, 0, -3), [0])]  # a row is known up to a factor
