@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from random import Random
 from time import sleep
 from typing import Any
 
-from flint import fmpq
-
 from precise.formats import save_network
-from precise.network import Layer, Network
-from precise.random_networks import random_network
 from tests.dask_cluster import cluster, needs_dask
+from tests.verify.equivalence.unfinished import FIRST, SECOND, kept_in
 
 ROOT = Path(__file__).parents[3]
-FIRST = random_network("3-4x2-1", seed=3)
-RANDOM = Random(1)
-SECOND = Network(
-    tuple(
-        Layer(tuple(tuple(w + fmpq(RANDOM.randint(-9, 9), 9000) for w in row) for row in layer.weights), layer.biases)
-        for layer in FIRST.layers
-    )
-)
 
 
 def begun(folder: Path, name: str, *options: str) -> subprocess.Popen[str]:
@@ -36,15 +23,6 @@ def begun(folder: Path, name: str, *options: str) -> subprocess.Popen[str]:
     asked = ["--box", "-1", "1", "--max", "--timeout", "250"]
     command = [sys.executable, "-m", "verify", "equivalent", *files, *asked, *written, *options]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def kept_in(path: Path) -> int:
-    """Looks at parts that a checkpoint has."""
-    try:
-        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
-            return int(connection.execute("SELECT count(*) FROM outcomes").fetchone()[0])
-    except sqlite3.Error:
-        return 0
 
 
 def verdict(folder: Path, name: str) -> Any:

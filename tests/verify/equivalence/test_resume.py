@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from random import Random
 from time import sleep
 from typing import Any
 
@@ -22,8 +21,7 @@ from precise.cli import application, run
 from precise.errors import InputError
 from precise.formats import save_network
 from precise.journal.file import Journal
-from precise.network import Layer, Network
-from precise.random_networks import random_network
+from tests.verify.equivalence.unfinished import FIRST, SECOND, kept_in
 from verify.certificate import Certificate
 from verify.checker import check
 from verify.cli import VERBS
@@ -32,14 +30,6 @@ from verify.equivalence import Decision, Effort, maximum
 from verify.properties.domain import box
 from verify.verdict import Outcome
 
-FIRST = random_network("3-4x2-1", seed=3)
-RANDOM = Random(1)
-SECOND = Network(
-    tuple(
-        Layer(tuple(tuple(w + fmpq(RANDOM.randint(-9, 9), 9000) for w in row) for row in layer.weights), layer.biases)
-        for layer in FIRST.layers
-    )
-)
 DOMAIN = box(-1, 1, 3)
 
 
@@ -118,14 +108,6 @@ def folder(tmp_path: Path) -> Path:
     save_network(FIRST, tmp_path / "f.json")
     save_network(SECOND, tmp_path / "g.json")
     return tmp_path
-
-
-def kept_in(path: Path) -> int:
-    try:
-        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
-            return int(connection.execute("SELECT count(*) FROM outcomes").fetchone()[0])
-    except sqlite3.Error:
-        return 0
 
 
 def test_killed_it_comes_to_the_same_result(unbroken: Decision, folder: Path) -> None:
