@@ -25,11 +25,15 @@ DRAWS = 4000  # random points looked at for independent rows; looking costs no q
 Read = Callable[[Sequence[Reading]], Iterator[Slopes]]  # in order
 
 
-def downstream(known: Known, pattern: Pattern, output: OutputRow) -> list[fmpq]:
-    """The gradient of one output with respect to the first layer's preactivations (signs known), shape (d_1,)."""
+def downstream(known: Known, pattern: Pattern, output: OutputRow, to: int = 0) -> list[fmpq]:
+    """The gradient of one output with respect to a layer's preactivations (signs known), shape (neurons,).
+
+    Args:
+        to: the layer, from 0.
+    """
     row = [[w if on else fmpq(0) for w, on in zip(output.weights, pattern[-1], strict=True)]]
     current = fmpq_mat(row)
-    for layer in range(len(known.layers) - 1, 0, -1):
+    for layer in range(len(known.layers) - 1, to, -1):
         weights = fmpz_mat([list(r.plus) for r in known.layers[layer]])
         current = current * fmpq_mat(weights)
         entries = current.tolist()[0]

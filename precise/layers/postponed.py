@@ -13,19 +13,20 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import fmpq, fmpq_mat
 
 from precise.arithmetic import common_denominator, primitive
 from precise.equations.row_system import RowSystem
+from precise.layers.expansion import downstream
 from precise.layers.output_layer import OutputRow
 from precise.regions.aim import random_points, to_point
-from precise.regions.climb import climb
+from precise.regions.climb import climb, highest
 from precise.regions.corners import along, directions, jump, ratio, sides
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import Point, Probe
-from precise.signatures.reach import LARGE_BITS
+from precise.signatures.reach import LARGE_BITS, halved
 
 POOL = 4096  # random points, from the best of which it is climbed to where the neuron is on
 CLIMBERS, ROUNDS = 32, 48
@@ -68,7 +69,7 @@ def solve_postponed(
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random)
-    choice = [fmpq(c) for c in probe.choice]
+    scalar = _combined(outputs, probe.choice)
     following = known.layers[layer + 1]
     weights = {i: fmpq(row.plus[neuron]) for i, row in enumerate(following) if row.plus[neuron]}  # walks saw these
     system, ever_on, asked = RowSystem(len(following)), set[int](), 0
@@ -77,7 +78,7 @@ def solve_postponed(
     for place in _places(known, layer, neuron, generator):
         if asked == PLACES or (system.complete and system.redundant >= REDUNDANT):
             break
-        behind = _behind(known, place.pattern, outputs, choice, layer + 1)
+        behind = downstream(known, place.pattern, scalar, layer + 1)
         told = sum((behind[i] * weight for i, weight in weights.items()), fmpq(0))
         behind = [fmpq(0) if i in weights else share for i, share in enumerate(behind)]
         on = {i for i, share in enumerate(behind) if share}
@@ -108,37 +109,23 @@ def _weights(system: RowSystem) -> tuple[list[fmpq], list[int]]:
     return full.solve() or [fmpq(0)] * system.unknowns, sorted(unseen)
 
 
-def _behind(
-    known: Known, pattern: Pattern, outputs: Sequence[OutputRow], choice: Sequence[fmpq], layer: int
-) -> list[fmpq]:
-    """The gradient of the combined output with respect to what this layer's active neurons hand on."""
-    weights = [
-        sum((c * row.weights[j] for c, row in zip(choice, outputs, strict=True)), fmpq(0))
-        for j in range(len(pattern[-1]))
-    ]
-    current = weights
-    for number in range(len(known.layers) - 1, layer, -1):
-        shares = [
-            w if on or row.linear else fmpq(0)
-            for w, on, row in zip(current, pattern[number], known.layers[number], strict=True)
-        ]
-        matrix = fmpz_mat([list(row.plus) for row in known.layers[number]])
-        current = (fmpq_mat([shares]) * fmpq_mat(matrix)).tolist()[0]
-    rows = known.layers[layer]
-    return [w if on or row.linear else fmpq(0) for w, on, row in zip(current, pattern[layer], rows, strict=True)]
+def _combined(outputs: Sequence[OutputRow], choice: Sequence[int]) -> OutputRow:
+    """The scalar that the probe reads."""
+    both = fmpq_mat([list(choice)]) * fmpq_mat([[*row.weights, row.bias] for row in outputs])
+    *weights, bias = both.tolist()[0]
+    return OutputRow(tuple(weights), bias)
 
 
 def _written(
     known: Known, outputs: Sequence[OutputRow], layer: int, neuron: int, weights: Sequence[fmpq]
 ) -> tuple[OutputRow, ...]:
     """Put the weights into the layer's rows; rows stay integers, so that their scales change from there on."""
-    rows = [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[layer]]
-    for row, weight in zip(rows, weights, strict=True):
-        row[neuron] = weight
-    factors = [fmpq(1)] * (len(rows[0]) - 1)
+    factors = [fmpq(1)] * len(known.layers[layer - 1])
     for number in range(layer, len(known.layers)):
-        if number > layer:
-            rows = [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[number]]
+        rows = [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[number]]
+        if number == layer:
+            for row, weight in zip(rows, weights, strict=True):
+                row[neuron] = weight
         rows = [[*(w / f for w, f in zip(row, factors, strict=False)), row[-1]] for row in rows]
         whole = [[int(v.p) for v in primitive(row)] for row in rows]
         factors = [_factor(new, old) for new, old in zip(whole, rows, strict=True)]
@@ -186,17 +173,14 @@ def _surface_points(known: Known, neuron: int, generator: np.random.Generator) -
         return relative
 
     pool = random_points(known, generator, POOL)
-    points = pool[np.argsort(-score(pool[None])[0])[:CLIMBERS]]
+    points = highest(pool, score, CLIMBERS)
     for _ in range(ROUNDS):
         points = climb(points, score, pool, generator)
     on, off = points[values(points) > 0], pool[values(pool) <= 0]
     if not len(on) or not len(off):
         return pool[:0]
     high, low = generator.choice(on, SEGMENTS), generator.choice(off, SEGMENTS)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        positive = (values(middle) > 0)[:, None]
-        low, high = np.where(positive, low, middle), np.where(positive, middle, high)
+    low, high = halved(low, high, lambda middle: values(middle) <= 0, HALVINGS)
     middles: Vector = (low + high) / 2
     return middles
 

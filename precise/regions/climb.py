@@ -14,6 +14,12 @@ SHORTEST, LONGEST = -6.0, 0.5  # binary logarithms of a step's length over the p
 Score = Callable[[Vector], Vector]  # of points, shape (points, tried, inputs), to shape (points, tried)
 
 
+def highest(pool: Vector, score: Score, count: int) -> Vector:
+    """The points of a pool, shape (points, inputs), from which it is climbed: those with the highest scores."""
+    best: Vector = pool[np.argsort(-score(pool[None])[0])[:count]]
+    return best
+
+
 def climb(points: Vector, score: Score, pool: Vector, generator: np.random.Generator, steps: int = STEPS) -> Vector:
     """One round: every point, or the best of its steps along differences of points of the pool.
 

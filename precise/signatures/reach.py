@@ -19,7 +19,7 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.equations.partial_rows import PartialRow, kernel
 from precise.regions.aim import random_points, to_point
-from precise.regions.climb import Score, climb
+from precise.regions.climb import Score, climb, highest
 from precise.regions.corners import cross
 from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, Vector, onto
@@ -222,7 +222,7 @@ class Reach:
 
     def _arrivals(self, pool: Vector, score: Score) -> tuple[Vector, Vector]:
         """The last points of climbs with a score below 0 and the first above it (or where a climb has come to)."""
-        points = pool[np.argsort(-score(pool[None])[0])[:CLIMBERS]]
+        points = highest(pool, score, CLIMBERS)
         before = points
         for _ in range(ROUNDS):
             there = score(points[:, None]) > 0
@@ -264,20 +264,12 @@ class Reach:
         What is open grows from 0 behind the border, so that it is noticed a little late: the neuron that makes the
         border is the one that changes its state around there, and then its own change is what is looked for.
         """
-        low, high = self._halved(inside, outside, self._valid, HALVINGS)
+        low, high = halved(inside, outside, self._valid, HALVINGS)
         window = (outside - inside) * WINDOW
         low, high = low - window, high + window
         makers = self._makers(low, high)
-        low, high = self._halved(low, high, self._unchanged(low, makers), MORE_HALVINGS)
+        low, high = halved(low, high, self._unchanged(low, makers), MORE_HALVINGS)
         return low, high, makers
-
-    @staticmethod
-    def _halved(low: Vector, high: Vector, still: Callable[[Vector], Truths], steps: int) -> tuple[Vector, Vector]:
-        for _ in range(steps):
-            middle = (low + high) / 2
-            stays = still(middle)[:, None]
-            low, high = np.where(stays, middle, low), np.where(stays, high, middle)
-        return low, high
 
     def _states(self, points: Vector) -> Truths:
         """Which neurons below are on, all layers side by side; a linear row counts as on. Shape (points, neurons)."""
@@ -391,10 +383,19 @@ class Reach:
         return True
 
 
+def halved(low: Vector, high: Vector, still: Callable[[Vector], Truths], steps: int) -> tuple[Vector, Vector]:
+    """The ends of segments, shape (segments, inputs), drawn together around where `still` ends to hold."""
+    for _ in range(steps):
+        middle = (low + high) / 2
+        stays = still(middle)[:, None]
+        low, high = np.where(stays, middle, low), np.where(stays, high, middle)
+    return low, high
+
+
 def _mixed(ends: Vector, share: float) -> Vector:
     """The point at this share of the way from the first to the second."""
     point: Vector = ends[0] + share * (ends[1] - ends[0])
     return point
 
 
-__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "open_row", "unseen", "without"]
+__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "halved", "open_row", "unseen", "without"]
