@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 from time import perf_counter
@@ -24,6 +24,7 @@ from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
+from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
 from precise.layers.workers import Shared, shared
 from precise.network import Network
@@ -37,7 +38,10 @@ from precise.signs.exact import Sign
 from precise.suspicion import suspicion
 
 FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
+LEFT_OUT = 0.25  # of the output layer's points, where neurons are missing that are hardly ever on
+MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
+FRUITLESS = 4  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
 RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
@@ -153,6 +157,7 @@ class _Run:
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
+        self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
@@ -164,7 +169,8 @@ class _Run:
             else:
                 for number, width in enumerate(self.hidden, 1):
                     self.layer(number, width, crew.follow, last=number == len(self.hidden))
-            network = self.whole(self.postponed_weights(self.outputs()), crew)
+            outputs = self.postponed_weights(self.outputs())
+            network = self.whole(self.overlooked(outputs, crew.follow), crew)
         self.compare(network)
         return network
 
@@ -206,16 +212,18 @@ class _Run:
         self.report.widths = [self.oracle.input_width, *found, self.oracle.output_width]
 
     def layer(self, number: int, width: int | None, follow: Follow, last: bool) -> LayerResult:
-        """One layer; neurons missing below are at first taken to be without effect, which costs fewer unknowns."""
-        if not self.missing or self.lacking:
-            return self.found(self.attempt(number, width, self.missing, self.patience.candidates, follow, last), width)
+        """One layer; what is missing below is at first taken to be without effect, which costs fewer unknowns."""
+        candidates, lacking = self.patience.candidates, self.lacking
+        if width is None or not (self.missing or lacking):
+            return self.found(self.attempt(number, width, self.missing, lacking, candidates, follow, last), width)
         before = self.kept()
-        first = self.attempt(number, width, 0, min(self.patience.candidates, FIRST_ATTEMPT), follow, last)
-        if len(first.result.rows) == width:
+        fewer = min(candidates, FIRST_ATTEMPT)
+        first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
+        if len(first.result.rows) > width * MOST_ROWS:
             return self.found(first, width)
         after = self.kept()
         self.restore(before)
-        second = self.attempt(number, width, self.missing, self.patience.candidates, follow, last)
+        second = self.attempt(number, width, self.missing, lacking, candidates, follow, last)
         if len(second.result.rows) >= len(first.result.rows):
             return self.found(second, width)
         self.restore(after)
@@ -230,7 +238,14 @@ class _Run:
         self.known.changed()
 
     def attempt(
-        self, number: int, width: int | None, missing: int, candidates: int, follow: Follow, last: bool
+        self,
+        number: int,
+        width: int | None,
+        missing: int,
+        lacking: frozenset[tuple[int, int]],
+        candidates: int,
+        follow: Follow,
+        last: bool,
     ) -> LayerSearch:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
@@ -239,13 +254,14 @@ class _Run:
             self.known,
             width,
             missing,
-            self.lacking,
+            lacking,
             follow,
             self.random.getrandbits(64),
             Patience(candidates, lines, self.patience.candidates),
             lambda done, total: self.progress(name, done, total),
             last=last,
             avoided=frozenset(self.postponed),
+            whole=self.whole_below,
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)
@@ -266,6 +282,7 @@ class _Run:
             return result
         self.witnesses = [record.witness for record in result.records]
         self.missing = width - len(result.rows)
+        self.whole_below = self.whole_below and not self.missing and not self.lacking
         if self.missing:
             self.report.layers[-1].notes = [
                 f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
@@ -318,11 +335,11 @@ class _Run:
         """At first missing neurons are taken to be without effect."""
         with self.stage("output layer"):
             layer = list(self.known.layers[-1])
-            result, below = self.solve_outputs(0 if not self.lacking else self.missing)
-            if not result.rows and self.missing and not self.lacking:
+            result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
+            if not result.rows and not self.whole_below:
                 self.known.layers[-1] = layer
                 self.known.changed()
-                result, below = self.solve_outputs(self.missing)
+                result, below = self.solve_outputs(self.missing, self.lacking)
         return result, below
 
     def returned(self, contradicted: Point) -> bool:
@@ -341,18 +358,58 @@ class _Run:
         self.found(self.search, report.width)
         return len(rows) > before
 
-    def solve_outputs(self, missing: int) -> tuple[OutputResult, LayerBelow]:
-        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, self.lacking)
-        return solve_outputs(self.probe, self.known, below, self.witnesses, self.random), below
+    def solve_outputs(
+        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0
+    ) -> tuple[OutputResult, LayerBelow]:
+        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, lacking)
+        return solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out), below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:
         """Solve the weights of neurons that are hardly ever on, now that all that lies behind them is known."""
+        self.postpone_lacking()
         for layer, neuron in sorted(self.postponed):
             with self.stage("postponed weights"):
                 solved = solve_postponed(self.probe, self.known, outputs, layer, neuron, self.random)
             outputs = solved.outputs
             self.report.layers[layer + 1].lacking += [(i + 1, neuron + 1) for i in solved.unseen]
         return tuple(outputs)
+
+    def postpone_lacking(self) -> None:
+        """So are those solved that the surfaces of their rows do not meet."""
+        for layer, report in enumerate(self.report.layers):
+            lacking = {(i - 1, j - 1) for i, j in report.lacking}
+            if lacking:
+                self.postponed |= {(layer - 1, j) for _, j in lacking}
+                report.lacking = []
+                self.known.layers[layer] = [
+                    replace(row, plus=tuple(0 if (i, j) in lacking else w for j, w in enumerate(row.plus)))
+                    for i, row in enumerate(self.known.layers[layer])
+                ]
+                self.known.changed()
+
+    def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:
+        """Find neurons that their layers' searches did not meet, until the copy is right wherever it is tried."""
+        layers = self.report.layers
+        short = [layer.width is not None and layer.rows + layer.opposite_twins < layer.width for layer in layers]
+        incomplete = [number for number, layer in enumerate(layers) if short[number] or layer.lacking]
+        lacking: dict[tuple[int, int], set[int]] = {}
+        for number, layer in enumerate(layers):
+            for neuron, feature in layer.lacking:
+                lacking.setdefault((number, neuron - 1), set()).add(feature - 1)
+        search = LastSearch(self.probe, self.known, incomplete, lacking, follow, self.random)
+        fruitless = 0 if incomplete else FRUITLESS
+        with self.stage("overlooked neurons"):
+            while not search.quiet and fruitless < FRUITLESS:
+                found = search.next(outputs)
+                fruitless += found is None
+                if found is not None:
+                    outputs, layer = found.outputs, layers[found.layer]
+                    if found.neuron != found.replaced:
+                        layer.exchange(found.replaced)
+                    self.progress("overlooked neurons", layer.rows, layer.width or 0)
+        for number, layer in enumerate(layers):
+            layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
+        return outputs
 
     def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> Network:
         with self.stage("columns outside the slice"):

@@ -28,6 +28,7 @@ class Assembled:
     row: Row
     witness: Point
     checks: int = CONFIRMATIONS
+    lacking: tuple[int, ...] = ()  # neurons below whose weight it lacks
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Follower:
     @staticmethod
     def _trail(walker: Walker, task: Task, random: Random) -> Trail:
         if isinstance(task.candidate, Assembled):
-            return Trail(row=task.candidate.row, witness=task.candidate.witness)
+            return Trail(row=task.candidate.row, witness=task.candidate.witness, lacking=task.candidate.lacking)
         if isinstance(task.candidate, Unfinished):
             return completed(walker, task.candidate.partial, task.separate, task.candidate.close, random)
         surface = walker.surface(task.candidate.before, task.candidate.at, task.candidate.after)
@@ -133,5 +134,5 @@ class Follower:
         if trail.row is None or trail.witness is None:
             return False
         generator = np.random.default_rng(random.getrandbits(64))
-        seen = confirm(walker, trail.row, trail.witness, checks, whole, generator)
+        seen = confirm(walker, trail.row, trail.witness, checks, whole, generator, trail.lacking)
         return seen.present > len(seen.absent) and not seen.deeper

@@ -18,7 +18,7 @@ import numpy as np
 from flint import fmpq
 
 from precise.arithmetic import primitive
-from precise.equations.partial_rows import Equations, PartialRows
+from precise.equations.partial_rows import Equations, PartialRow, PartialRows
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.surprise import Surprises
@@ -38,6 +38,8 @@ MOST_OF_LINES = 32  # candidates that are taken from one search of lines
 RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
+PATIENT = 96  # candidates without a row, at least, before a layer is left to what is found at the end
+RARER = 6  # and so many times the most that one of its rows has taken
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
@@ -75,6 +77,7 @@ class LayerResult:
     rows: list[Row] = field(default_factory=list)
     records: list[RowRecord] = field(default_factory=list)
     lacking: set[tuple[int, int]] = field(default_factory=set)  # (row, feature) of weights that are not known
+    parts: dict[int, list[PartialRow]] = field(default_factory=dict)  # what is known of the rows that lack some
     lines: int = 0
     candidates: int = 0
     rechecked: int = 0  # rows whose prediction was tried again at fresh points when the layer was found
@@ -85,6 +88,13 @@ class LayerResult:
     seconds_rows: float = 0.0
     queries_lines: int = 0
     queries_rows: int = 0
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Drop all other rows; the list of rows stays the same one."""
+        self.rows[:] = [self.rows[number] for number in numbers]
+        self.records = [self.records[number] for number in numbers]
+        self.lacking = {(n, feature) for n, number in enumerate(numbers) for i, feature in self.lacking if i == number}
+        self.parts = {n: self.parts[number] for n, number in enumerate(numbers) if number in self.parts}
 
 
 # Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.
@@ -107,14 +117,24 @@ class LayerSearch:
         progress: Callable[[int, int], None],
         last: bool = False,
         avoided: Set[tuple[int, int]] = frozenset(),
+        whole: bool = True,
+        found: Sequence[Row] | None = None,
+        parts: Sequence[PartialRow] = (),
     ) -> None:
-        """avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right."""
+        """For one layer.
+
+        Args:
+            avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right.
+            whole: is everything below known?
+            found: rows of an earlier search, once the signs of the layer below are known.
+            parts: of rows that are not among them as they are.
+        """
         self._last = last
         self._avoided = set(avoided)
         self._seldom: tuple[bool, dict[int, bool]] | None = None  # see `_rare`, with separate sides or without
         self.postponed: list[int] = []  # neurons below whose weights are taken as 0 for now
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
-        self._whole = not missing and not lacking
+        self._whole = whole
         self._empty = 0  # lines in a row without a candidate
         self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
         self._climbed: tuple[bool, Extremes] | None = None  # once the signs of the layer below are known, or before
@@ -130,10 +150,13 @@ class LayerSearch:
         self._since = 0
         self._doubt = FIRST_DOUBT
         self._given: list[tuple[Line, int, int]] | None = None  # lines to search, and no others
-        self.result = LayerResult()
-        self.below = LayerBelow(known, len(known.layers) - 1, missing, Random(self._random.getrandbits(64)), lacking)
+        self.result = LayerResult(list(found or []))
+        below = -1 if found is not None else len(known.layers) - 1  # of the inputs no sign is open
+        self.below = LayerBelow(known, below, missing, Random(self._random.getrandbits(64)), lacking)
         known.layers.append(self.result.rows)
         self._partial = PartialRows(self._unknowns)
+        for part in parts:
+            self._partial.add(part)
         self._attempted: set[Equations] = set()
         self._waiting: list[CriticalPoint] = []  # candidates of lines
         self._suggested: list[Candidate] = []  # by the walks so far
@@ -169,6 +192,18 @@ class LayerSearch:
         self._search()
         self._given = None
         self._decide(final=True)
+
+    def among(self, points: Sequence[CriticalPoint]) -> None:
+        """Follow these and no others; at the end rows are taken without weights that their surfaces do not meet.
+
+        Raises:
+            BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
+        """
+        self._followed(points)
+        self._followed(self._assembled())
+        rows = [self._vector(row) for row in self.result.rows]
+        fresh = (c for c in self._unfinished(close=True) if not any(c.partial.met_by(row) for row in rows))
+        self._followed(fresh)
 
     def _search(self) -> None:
         start, lines = perf_counter(), self.result.seconds_lines
@@ -272,7 +307,10 @@ class LayerSearch:
         start = perf_counter()
         found = zip(self.result.rows, self.result.records, strict=True)
         checks = CONFIRMATIONS if self._last else RECHECKED_AT
-        known = [Assembled(row, record.witness, checks) for row, record in found]
+        known = [
+            Assembled(row, record.witness, checks, tuple(sorted(j for i, j in self.result.lacking if i == number)))
+            for number, (row, record) in enumerate(found)
+        ]
         outcomes = list(self._follow(self._tasks(known), lambda: len(known)))
         self._under_way = 0
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
@@ -281,8 +319,7 @@ class LayerSearch:
         self.result.rechecked = len(known)
         if dropped:
             self._refuted += [row for number, row in enumerate(self.result.rows) if number not in kept]
-            self.result.rows[:] = [self.result.rows[number] for number in kept]
-            self.result.records = [self.result.records[number] for number in kept]
+            self.result.keep(kept)
             self._since = self._empty = 0
             self._fresh = True
             self._changed()
@@ -293,7 +330,9 @@ class LayerSearch:
     def _most(self) -> int:
         """Candidates that are followed without a new row before the search ends."""
         later = self._patience.later if self.result.rows else None
-        return self._patience.candidates if later is None else later
+        most = self._patience.candidates if later is None else later
+        tries = [record.tries for record in self.result.records]
+        return min(most, max(PATIENT, RARER * max(tries))) if tries and self._width < sys.maxsize else most
 
     @property
     def _features(self) -> int:
@@ -393,7 +432,7 @@ class LayerSearch:
         for partial in self._partial.rows:
             fresh = close or partial.equations not in self._attempted
             few = most is None or self._unknowns - 1 - len(partial.equations) <= most
-            if fresh and few and completable(partial, self._features):
+            if fresh and few and completable(partial, self._features, close):
                 self._attempted.add(partial.equations)
                 found.append(Unfinished(partial, close))
         return found
@@ -436,7 +475,10 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
-        self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
+        if outcome.lacking:
+            self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
+            parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
+            self.result.parts[len(self.result.rows)] = parts
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from flint import fmpq, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.equations.row_system import RowSystem
 from precise.regions.aim import random_line
@@ -50,7 +50,7 @@ class OutputResult:
 
 
 def solve_outputs(
-    probe: Probe, known: Known, below: LayerBelow, witnesses: Sequence[Point], random: Random
+    probe: Probe, known: Known, below: LayerBelow, witnesses: Sequence[Point], random: Random, left_out: float = 0.0
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
@@ -59,20 +59,29 @@ def solve_outputs(
     Args:
         below: the last known layer.
         witnesses: a point on the surface of each neuron of it.
+        left_out: share of the points, at most, that may contradict the others: where something is on that is missing.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
     unknowns = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     systems = [RowSystem(unknowns) for _ in range(probe.oracle.output_width)]
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    asked, contradictions = 0, 0
     for count in FRESH_POINTS:
         points += [_random_point(known, generator) for _ in range(count)]
+        if left_out:
+            random.shuffle(points)  # the first ones are not to be of one kind
+        asked += len(points)
         patterns = known.patterns(points)
         for number, system in enumerate(systems):
             pieces = probe.output(number).pieces(points, tests)
             for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-                system.add(equations(known, point, pattern, piece, tests, below.separate))
-                if not system.consistent:
+                block = equations(known, point, pattern, piece, tests, below.separate)
+                if left_out and not system.accepts(block):
+                    contradictions += 1
+                else:
+                    system.add(block)
+                if not system.consistent or contradictions > left_out * asked * len(systems):
                     reason = (
                         f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
                     )
@@ -133,3 +142,10 @@ def both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
 
 def _random_point(known: Known, generator: np.random.Generator) -> Point:
     return random_line(known, generator)[0].origin
+
+
+def combined(outputs: Sequence[OutputRow], choice: Sequence[int]) -> OutputRow:
+    """The outputs' combination with these factors, such as a probe reads."""
+    both = fmpq_mat([list(choice)]) * fmpq_mat([[*row.weights, row.bias] for row in outputs])
+    *weights, bias = both.tolist()[0]
+    return OutputRow(tuple(weights), bias)

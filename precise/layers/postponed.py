@@ -8,24 +8,25 @@ different activation patterns behind it give the equations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpz_mat
 
 from precise.arithmetic import common_denominator, primitive
 from precise.equations.row_system import RowSystem
 from precise.layers.expansion import downstream
-from precise.layers.output_layer import OutputRow
+from precise.layers.output_layer import OutputRow, combined
 from precise.regions.aim import random_points, to_point
-from precise.regions.climb import climb, highest
+from precise.regions.climb import climb, highest, steps
 from precise.regions.corners import along, directions, jump, ratio, sides
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern
-from precise.regions.probe import Point, Probe
+from precise.regions.probe import Direction, Point, Probe
 from precise.signatures.reach import LARGE_BITS, halved
 
 POOL = 4096  # random points, from the best of which it is climbed to where the neuron is on
@@ -33,6 +34,8 @@ CLIMBERS, ROUNDS = 32, 48
 SEGMENTS = 512  # from there to other points
 HALVINGS = 53  # of a segment: to float64 accuracy
 PLACES = 128  # asked at most
+MORE_PLACES = 8  # and for each neuron of the next layer that was off at all of these
+NEAR = 16  # segments from each point where both are on
 REDUNDANT = 3  # equations beyond full rank; each holds by chance once in 2^60
 
 
@@ -55,7 +58,13 @@ class _Place:
 
 
 def solve_postponed(
-    probe: Probe, known: Known, outputs: Sequence[OutputRow], layer: int, neuron: int, random: Random
+    probe: Probe,
+    known: Known,
+    outputs: Sequence[OutputRow],
+    layer: int,
+    neuron: int,
+    random: Random,
+    near: Sequence[Point] = (),
 ) -> Solved:
     """Solve the weights of `neuron` of layer `layer` (from 0) in the next one, and write them into the known part.
 
@@ -63,40 +72,93 @@ def solve_postponed(
 
     Args:
         known: all hidden layers, with 0 for these weights; changed in place.
+        near: points by the neuron's surface that are looked at before others.
 
     Raises:
         BudgetExceeded, OracleError, PrecisionError: from the oracle.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random)
-    scalar = _combined(outputs, probe.choice)
+    scalar = combined(outputs, probe.choice)
     following = known.layers[layer + 1]
     weights = {i: fmpq(row.plus[neuron]) for i, row in enumerate(following) if row.plus[neuron]}  # walks saw these
-    system, ever_on, asked = RowSystem(len(following)), set[int](), 0
+    system, ever_on = RowSystem(len(following)), set[int]()
     if weights:
         system.add([[*(int(c == i) for c in range(len(following))), fmpq(0)] for i in weights])
-    for place in _places(known, layer, neuron, generator):
-        if asked == PLACES or (system.complete and system.redundant >= REDUNDANT):
-            break
-        behind = downstream(known, place.pattern, scalar, layer + 1)
-        told = sum((behind[i] * weight for i, weight in weights.items()), fmpq(0))
-        behind = [fmpq(0) if i in weights else share for i, share in enumerate(behind)]
-        on = {i for i, share in enumerate(behind) if share}
-        asked += 1
-        high, low = probe.pieces([place.positive, place.negative], tests)
-        step = ratio(jump(high, low), along(place.normal, tests))
-        if step is None:
-            continue
-        scale = common_denominator([*behind, step - told])
-        equation: list[fmpq | int] = [*(int((share * scale).p) for share in behind), (step - told) * scale]
-        if system.accepts([equation]):
-            ever_on |= on
-            system.add([equation])
+
+    def learn(places: Iterator[_Place], most: int) -> None:
+        for place in islice(places, most):
+            if system.complete and system.redundant >= REDUNDANT:
+                break
+            behind = downstream(known, place.pattern, scalar, layer + 1)
+            expected = _slopes(known, place.pattern, behind, layer + 1, tests)
+            told = sum((behind[i] * weight for i, weight in weights.items()), fmpq(0))
+            behind = [fmpq(0) if i in weights else share for i, share in enumerate(behind)]
+            high, low = probe.pieces([place.positive, place.negative], tests)
+            step = ratio(jump(high, low), along(place.normal, tests))
+            if step is None or list(low.slopes) != expected:  # more is missing there
+                continue
+            scale = common_denominator([*behind, step - told])
+            equation: list[fmpq | int] = [*(int((share * scale).p) for share in behind), (step - told) * scale]
+            if system.accepts([equation]):
+                ever_on.update(i for i, share in enumerate(behind) if share)
+                system.add([equation])
+
+    beside = (_beside(known, layer, neuron, point) for point in near)
+    learn((place for place in beside if place is not None), PLACES)
+    learn(_places(known, layer, neuron, generator), PLACES)
+    for number in _weights(system)[1]:
+        if number not in ever_on:
+            learn(_places(known, layer, neuron, generator, number), MORE_PLACES)
     found, unseen = _weights(system)
     large = max((abs(w) for row in following for w in (*row.plus, row.bias)), default=1) << LARGE_BITS
     found = [fmpq(-large) if i in unseen and i not in ever_on else w for i, w in enumerate(found)]
     found = [weights.get(i, w) for i, w in enumerate(found)]
     return Solved(_written(known, outputs, layer + 1, neuron, found), tuple(unseen))
+
+
+def solve_last(
+    probe: Probe, known: Known, outputs: Sequence[OutputRow], neuron: int, random: Random
+) -> tuple[OutputRow, ...] | None:
+    """Solve every output's weight of a neuron of the last hidden layer; None when no places agree on them.
+
+    Args:
+        outputs: with any weight for the neuron; right where it is off.
+
+    Raises:
+        BudgetExceeded, OracleError, PrecisionError: from the oracle.
+    """
+    generator = np.random.default_rng(random.getrandbits(64))
+    tests = directions(known.inputs, random)
+    last = len(known.layers) - 1
+    single = [probe.output(number) for number in range(len(outputs))]
+    told: list[list[fmpq | None]] = []
+    for place in islice(_places(known, last, neuron, generator), PLACES):
+        pairs = [one.pieces([place.positive, place.negative], tests) for one in single]
+        steps = [ratio(jump(high, low), along(place.normal, tests)) for high, low in pairs]
+        expected = [
+            _slopes(known, place.pattern, downstream(known, place.pattern, o, last), last, tests) for o in outputs
+        ]
+        if None not in steps and [list(low.slopes) for _, low in pairs] == expected:
+            told.append(steps)
+        if len(told) > REDUNDANT:
+            break
+    if len(told) <= REDUNDANT or any(steps != told[0] for steps in told):
+        return None
+    return tuple(
+        OutputRow(tuple(step if n == neuron else w for n, w in enumerate(row.weights)), row.bias)
+        for row, step in zip(outputs, told[0], strict=True)
+        if step is not None
+    )
+
+
+def _slopes(
+    known: Known, pattern: Pattern, behind: Sequence[fmpq], layer: int, tests: Sequence[Direction]
+) -> list[fmpq]:
+    """The known part's slopes in a region, from the gradient with respect to a layer's preactivations."""
+    scale = common_denominator(behind)
+    gradient = fmpz_mat([[int((v * scale).p) for v in behind]]) * known.affine(layer, pattern)
+    return [fmpq(v, scale) for v in along([int(g) for g in gradient.tolist()[0][:-1]], tests)]
 
 
 def _weights(system: RowSystem) -> tuple[list[fmpq], list[int]]:
@@ -107,13 +169,6 @@ def _weights(system: RowSystem) -> tuple[list[fmpq], list[int]]:
     full = RowSystem(system.unknowns)
     full.add([*system.equations, *([int(c == n) for c in range(system.unknowns)] + [0] for n in loose)])
     return full.solve() or [fmpq(0)] * system.unknowns, sorted(unseen)
-
-
-def _combined(outputs: Sequence[OutputRow], choice: Sequence[int]) -> OutputRow:
-    """The scalar that the probe reads."""
-    both = fmpq_mat([list(choice)]) * fmpq_mat([[*row.weights, row.bias] for row in outputs])
-    *weights, bias = both.tolist()[0]
-    return OutputRow(tuple(weights), bias)
 
 
 def _written(
@@ -148,39 +203,87 @@ def _factor(new: Sequence[int], old: Sequence[fmpq]) -> fmpq:
 # -- places ------------------------------------------------------------------------------------------------------------
 
 
-def _places(known: Known, layer: int, neuron: int, generator: np.random.Generator) -> Iterator[_Place]:
-    """Places on the neuron's surface, one a pattern of all layers, in random order; nothing is asked."""
+def _places(
+    known: Known, layer: int, neuron: int, generator: np.random.Generator, behind: int | None = None
+) -> Iterator[_Place]:
+    """Places on the neuron's surface, one a pattern of all layers, in random order; nothing is asked.
+
+    Args:
+        behind: a neuron of the next layer that is to be on there.
+    """
     seen: set[Pattern] = set()
-    upto = Known(known.inputs, known.layers[: layer + 1])
-    for point in _surface_points(upto, neuron, generator):
+    if behind is None:
+        points = _surface_points(known, layer, neuron, generator)
+    else:
+        points = _points_before(known, layer, neuron, behind, generator)
+    for point in points:
         place = _beside(known, layer, neuron, to_point(point))
         if place is not None and place.pattern not in seen:
             seen.add(place.pattern)
             yield place
 
 
-def _surface_points(known: Known, neuron: int, generator: np.random.Generator) -> Vector:
-    """Where segments cross the surface of a neuron of the last layer, to float64 accuracy, shape (points, inputs)."""
-    floats = FloatLayers(known)
+def _surface_points(known: Known, layer: int, neuron: int, generator: np.random.Generator) -> Vector:
+    """Where segments cross the neuron's surface, to float64 accuracy, shape (points, inputs)."""
+    values = _values(known, layer, neuron)
+    pool = random_points(known, generator, POOL)
+    points = _climbed(pool, values, generator)
+    on, off = points[values(points) > 0], pool[values(pool) <= 0]
+    if not len(on) or not len(off):
+        return pool[:0]
+    return _crossings(generator.choice(on, SEGMENTS), generator.choice(off, SEGMENTS), values)
+
+
+def _points_before(known: Known, layer: int, neuron: int, behind: int, generator: np.random.Generator) -> Vector:
+    """The same where a neuron of the next layer is on, near points where both are."""
+    first, second = _values(known, layer, neuron), _values(known, layer + 1, behind)
+    pool = random_points(known, generator, POOL)
+    sizes = [float(np.median(np.abs(values(pool)))) or 1.0 for values in (first, second)]
+    pool = np.concatenate([pool, _climbed(pool, first, generator)])
+
+    def both(points: Vector) -> Vector:
+        least: Vector = np.minimum(first(points) / sizes[0], second(points) / sizes[1])
+        return least
+
+    points = _climbed(pool, both, generator)
+    on = points[both(points) > 0]
+    if not len(on):
+        return on
+    on = np.repeat(on, NEAR, axis=0)
+    off = on + steps(on, pool, generator, 1)[:, 0]
+    beside = first(off) <= 0
+    found = _crossings(on[beside], off[beside], first)
+    return found[second(found) > 0] if len(found) else found
+
+
+def _values(known: Known, layer: int, neuron: int) -> Callable[[Vector], Vector]:
+    """The neuron's preactivation."""
+    floats = FloatLayers(Known(known.inputs, known.layers[: layer + 1]))
 
     def values(points: Vector) -> Vector:
         found: Vector = floats.preactivations(points)[-1][:, neuron]
         return found
+
+    return values
+
+
+def _climbed(pool: Vector, values: Callable[[Vector], Vector], generator: np.random.Generator) -> Vector:
+    """Points with high values, over their sizes."""
 
     def score(tried: Vector) -> Vector:
         flat = tried.reshape(-1, tried.shape[2])
         relative: Vector = (values(flat) / (np.linalg.norm(flat, axis=1) + 1.0)).reshape(tried.shape[:2])
         return relative
 
-    pool = random_points(known, generator, POOL)
     points = highest(pool, score, CLIMBERS)
     for _ in range(ROUNDS):
         points = climb(points, score, pool, generator)
-    on, off = points[values(points) > 0], pool[values(pool) <= 0]
-    if not len(on) or not len(off):
-        return pool[:0]
-    high, low = generator.choice(on, SEGMENTS), generator.choice(off, SEGMENTS)
-    low, high = halved(low, high, lambda middle: values(middle) <= 0, HALVINGS)
+    return points
+
+
+def _crossings(on: Vector, off: Vector, values: Callable[[Vector], Vector]) -> Vector:
+    """Where segments cross to where these values are not positive."""
+    low, high = halved(off, on, lambda middle: values(middle) <= 0, HALVINGS)
     middles: Vector = (low + high) / 2
     return middles
 
@@ -203,4 +306,4 @@ def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | Non
     return _Place(both[0], both[1], negative, tuple(row[:-1])) if alone else None
 
 
-__all__ = ["Solved", "solve_postponed"]
+__all__ = ["Solved", "solve_last", "solve_postponed"]

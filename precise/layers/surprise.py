@@ -8,7 +8,8 @@ neuron.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -30,6 +31,29 @@ BATCH = 128  # points asked at once
 CLIMBED = 32  # of them, where something is known to climb
 LINES = 6  # that are searched before the fit is renewed
 SHORT_BITS = 12  # binary places of the points that are looked at: short ones are cheap to evaluate
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Points that were looked at."""
+
+    fitting: list[Point]  # where the oracle answers as predicted
+    surprising: list[Point]  # where it does not
+
+
+def look(probe: Probe, points: Vector, predicted: Callable[[Sequence[Point]], Sequence[fmpq]]) -> Looked:
+    """Compare the oracle with a prediction near these points, shape (points, inputs): one short query each."""
+    asked = [short(point) for point in points]
+    answers = [piece.value for piece in probe.pieces(asked, [])]
+    looked = Looked([], [])
+    for point, answer, expected in zip(asked, answers, predicted(asked), strict=True):
+        (looked.fitting if answer == expected else looked.surprising).append(point)
+    return looked
+
+
+def nearest(fitting: Sequence[Point], surprising: Point) -> Point:
+    """The line to the nearest fitting point has few other critical points."""
+    return min(fitting, key=lambda p: sum((a - b) ** 2 for a, b in zip(p, surprising, strict=True)))
 
 
 class Surprises:
@@ -86,12 +110,9 @@ class Surprises:
             return []
         lines: list[tuple[Line, int, int]] = []
         for _ in range(0, most, BATCH):
-            points = [_short(p) for p in self._drawn()]
-            found = [piece.value for piece in self._probe.pieces(points, [])]
-            fits = [value == fitted for value, fitted in zip(found, self._values(points), strict=True)]
-            fitting = [p for p, fit in zip(points, fits, strict=True) if fit] or self._fitting
-            surprising = [p for p, fit in zip(points, fits, strict=True) if not fit]
-            lines += [line_between(_nearest(fitting, point), point) for point in surprising]
+            seen = look(self._probe, self._drawn(), self._values)
+            fitting = seen.fitting or self._fitting
+            lines += [line_between(nearest(fitting, point), point) for point in seen.surprising]
             if len(lines) >= LINES:
                 break
         return lines[:LINES]
@@ -105,20 +126,20 @@ class Surprises:
     def _values(self, points: Sequence[Point]) -> list[fmpq]:
         """The fitted value at every point."""
         assert self._solution is not None
-        solution, denominator = self._solution
-        rows = self._known.layers[-1]
-        table = [
-            [v if v > 0 or row.linear else 0 for v, row in zip(values, rows, strict=True)] + [1 << FRACTION_BITS]
-            for values in self._known.preactivations(points)[-1]
-        ]
-        scale = denominator << FRACTION_BITS
-        return [fmpq(v, scale) for v in (fmpz_mat(table) * solution).entries()]
+        return predicted(self._known, *self._solution, points)
 
 
-def _nearest(fitting: Sequence[Point], surprising: Point) -> Point:
-    """The line to the nearest fitting point has few other critical points."""
-    return min(fitting, key=lambda p: sum((a - b) ** 2 for a, b in zip(p, surprising, strict=True)))
+def predicted(known: Known, solution: fmpz_mat, denominator: int, points: Sequence[Point]) -> list[fmpq]:
+    """The scalar that these coefficients of the last layer's neurons give, and of the bias, all over a denominator."""
+    rows = known.layers[-1]
+    table = [
+        [v if v > 0 or row.linear else 0 for v, row in zip(values, rows, strict=True)] + [1 << FRACTION_BITS]
+        for values in known.preactivations(points)[-1]
+    ]
+    scale = denominator << FRACTION_BITS
+    return [fmpq(v, scale) for v in (fmpz_mat(table) * solution).entries()]
 
 
-def _short(point: Vector) -> Point:
+def short(point: Vector) -> Point:
+    """The grid point near it that is cheap to evaluate."""
     return [int(c) << (FRACTION_BITS - SHORT_BITS) for c in np.round(point * 2.0**SHORT_BITS)]

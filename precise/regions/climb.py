@@ -20,25 +20,25 @@ def highest(pool: Vector, score: Score, count: int) -> Vector:
     return best
 
 
-def climb(points: Vector, score: Score, pool: Vector, generator: np.random.Generator, steps: int = STEPS) -> Vector:
+def climb(points: Vector, score: Score, pool: Vector, generator: np.random.Generator, count: int = STEPS) -> Vector:
     """One round: every point, or the best of its steps along differences of points of the pool.
 
     Args:
         points: shape (points, inputs).
         pool: points whose differences are the directions of the steps, shape (pool, inputs).
     """
-    tried = np.concatenate([points[:, None], points[:, None] + _steps(points, pool, generator, steps)], axis=1)
+    tried = np.concatenate([points[:, None], points[:, None] + steps(points, pool, generator, count)], axis=1)
     best: Vector = tried[np.arange(len(points)), score(tried).argmax(axis=1)]
     return best
 
 
-def _steps(points: Vector, pool: Vector, generator: np.random.Generator, count: int) -> Vector:
-    """Of all lengths, shape (points, count, inputs)."""
+def steps(points: Vector, pool: Vector, generator: np.random.Generator, count: int) -> Vector:
+    """Steps of all lengths along differences of points of a pool, shape (points, count, inputs)."""
     draw = (len(points), count)
     ends = generator.integers(len(pool), size=(2, *draw))
     directions = pool[ends[0]] - pool[ends[1]]
     lengths = np.linalg.norm(directions, axis=2, keepdims=True)
     factors = 2.0 ** generator.uniform(SHORTEST, LONGEST, size=draw)
     sizes = (np.linalg.norm(points, axis=1)[:, None] * factors)[:, :, None]
-    steps: Vector = directions * (sizes / np.where(lengths > 0, lengths, 1.0))
-    return steps
+    found: Vector = directions * (sizes / np.where(lengths > 0, lengths, 1.0))
+    return found

@@ -43,6 +43,10 @@ class Row:
         """The same hyperplanes with the other side called positive."""
         return replace(self, plus=tuple(-v for v in self.plus), minus=tuple(-v for v in self.minus), bias=-self.bias)
 
+    def without(self, features: Sequence[int]) -> Row:
+        """The row with the coefficients of these neurons' positive sides set to 0."""
+        return replace(self, plus=tuple(0 if j in features else w for j, w in enumerate(self.plus)))
+
     def effective(self, sides: Sequence[bool]) -> list[int]:
         """The coefficients of the preactivations eta_j themselves where the previous layer has these sides."""
         return [p if side else -m for p, m, side in zip(self.plus, self.minus, sides, strict=True)]

@@ -13,15 +13,20 @@ from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import Equation, RowSystem
 from precise.regions.local_map import Row
 from precise.regions.walk import Crossed, Walker
-from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen, without
+from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen
 from precise.signatures.rows import RowSearch, Trail
 
 MOST_OPEN = 8  # combinations of coefficients that are searched for
+MOST_CLOSED = 12  # that a row is taken without
 
 
-def completable(partial: PartialRow, features: int) -> OpenRow | None:
-    """The row as far as it is known, if few enough combinations are open."""
-    return open_row(partial, features, MOST_OPEN)
+def completable(partial: PartialRow, features: int, close: bool = False) -> OpenRow | None:
+    """The row as far as it is known, if few enough combinations are open.
+
+    Args:
+        close: to take it without them.
+    """
+    return open_row(partial, features, MOST_CLOSED if close else MOST_OPEN)
 
 
 def nearly_whole(partials: Sequence[PartialRow], features: int) -> list[list[int]]:
@@ -40,7 +45,7 @@ def completed(walker: Walker, partial: PartialRow, separate: bool, close: bool, 
     """
     search = RowSearch(walker, separate, random)
     generator = np.random.default_rng(random.getrandbits(64))
-    while (wanted := completable(partial, search.features)) is not None:
+    while (wanted := completable(partial, search.features, close)) is not None:
         border = Reach(walker, wanted, partial.witness, generator).border()
         if border.crossed is None:
             row, lacking = _closed(wanted, border) if close and not separate else (None, ())
@@ -75,4 +80,4 @@ def _closed(wanted: OpenRow, border: Border) -> tuple[Row | None, tuple[int, ...
         return None, ()
     below = max((layer for layer, _ in border.sides), default=0)
     sides = {j: frozenset(border.sides.get((below, j), ())) for j in absent}
-    return closed_row(without(wanted.row, absent), sides), tuple(absent)
+    return closed_row(wanted.row.without(absent), sides), tuple(absent)

@@ -6,7 +6,7 @@ that redundant equations from one neighbourhood are no proof. Far away they chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -27,6 +27,7 @@ WAYS = 3  # towards places where the row is absent
 WAY_STEPS = 24  # on each of them
 SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
 SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
+NEAR = (-8, 5)  # binary logarithms of distances from the witness
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -41,7 +42,13 @@ class Confirmation:
 
 
 def confirm(
-    walker: Walker, row: Row, witness: Point, wanted: int, whole: bool, generator: np.random.Generator
+    walker: Walker,
+    row: Row,
+    witness: Point,
+    wanted: int,
+    whole: bool,
+    generator: np.random.Generator,
+    lacking: Sequence[int] = (),
 ) -> Confirmation:
     """Look at up to `wanted` fresh predicted critical points: 2 queries each; go to some where there is none.
 
@@ -49,13 +56,14 @@ def confirm(
         row: of the growing last layer; it need not be among the known rows yet.
         witness: a point on its surface; lines near it serve a neuron that random lines do not meet.
         whole: is every neuron of the layers below known? Missing ones bend this layer's surfaces as well.
+        lacking: neurons below whose weight the row lacks; where one is on, the row predicts nothing.
     """
-    known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row]])
+    known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row.without(lacking)]])
     silent = looked = 0
     present: list[Surface] = []
     absent: list[Surface] = []
-    places = _places(known, witness, wanted, generator)
-    while batch := list(islice(places, min(BATCH, wanted - looked))):
+    told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(place, lacking))
+    while batch := list(islice(told, min(BATCH, wanted - looked))):
         looked += len(batch)
         for surface, seen in zip(batch, walker.all_present(batch), strict=True):
             if seen:
@@ -69,18 +77,27 @@ def confirm(
     free = Walker(walker.probe, Known(known.inputs, [*known.layers[:-1], []]))  # its own layer never bends a surface
     free.tests = walker.tests
     ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
-    return Confirmation(len(present), silent, tuple(absent), any(_bends_otherwise(free, known, *way) for way in ways))
+    return Confirmation(
+        len(present), silent, tuple(absent), any(_bends_otherwise(free, known, lacking, *way) for way in ways)
+    )
 
 
-def _places(known: Known, witness: Point, wanted: int, generator: np.random.Generator) -> Iterator[Surface]:
+def _places(
+    known: Known, witness: Point, wanted: int, generator: np.random.Generator, lacking: Sequence[int]
+) -> Iterator[Surface]:
     """Predicted places on lines at random, and then on lines near the witness; a limited number of lines."""
     floats = FloatLayers(known)
     for attempt in range(8 * wanted):
         line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
-        yield from predicted(known, line, generator, floats)
+        yield from predicted(known, line, generator, floats, lacking)
 
 
-def _bends_otherwise(walker: Walker, known: Known, start: Surface, goal: Surface) -> bool:
+def _told(place: Surface, lacking: Sequence[int]) -> bool:
+    """Does a row that lacks the weights of these neurons below say anything there?"""
+    return not any(place.pattern[-2][j] for j in lacking)
+
+
+def _bends_otherwise(walker: Walker, known: Known, lacking: Sequence[int], start: Surface, goal: Surface) -> bool:
     """Does the surface, followed towards a place where it was not found, bend as the row's own cannot?"""
     surface = replace(start, pattern=walker.known.patterns([start.point])[0])
     for _ in range(WAY_STEPS):
@@ -88,7 +105,7 @@ def _bends_otherwise(walker: Walker, known: Known, start: Surface, goal: Surface
         event = walker.step(surface, way, max(float(np.linalg.norm(way)), 2.0**-20))
         if isinstance(event, Bent):
             return True
-        if not isinstance(event, Crossed):
+        if not isinstance(event, Crossed) or not _told(event.surface, lacking):
             return False
         surface = event.surface
         if not _is_rows(known, surface):
@@ -105,18 +122,23 @@ def _is_rows(known: Known, surface: Surface) -> bool:
 
 
 def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, int, int]:
-    scale = 2.0 ** generator.uniform(-2, 5)
+    scale = 2.0 ** generator.uniform(*NEAR)
     ends = scale * generator.standard_normal((2, len(witness)))
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
 
 
 def predicted(
-    known: Known, searched: tuple[Line, int, int], generator: np.random.Generator, floats: FloatLayers | None = None
+    known: Known,
+    searched: tuple[Line, int, int],
+    generator: np.random.Generator,
+    floats: FloatLayers | None = None,
+    lacking: Sequence[int] = (),
 ) -> list[Surface]:
     """One zero of the last known layer's only row on a line, if the line has any.
 
     Args:
         floats: of the known part; without them, they are made anew.
+        lacking: neurons below, where one of which is on nothing is predicted.
     """
     line, low, high = searched
     if len(known.layers) == 1:
@@ -124,8 +146,10 @@ def predicted(
     floats = floats or FloatLayers(known)
     step = (high - low) // SAMPLES
     points = [line.point(low + step * i) for i in range(SAMPLES + 1)]
-    signs = floats.last(to_floats(points))[0][:, 0] > 0
-    changes = np.nonzero(signs[:-1] != signs[1:])[0]
+    values = floats.preactivations(to_floats(points))
+    signs = values[-1][:, 0] > 0
+    told = np.logical_and.reduce(values[-2][:, list(lacking)] <= 0, axis=1)
+    changes = np.nonzero((signs[:-1] != signs[1:]) & told[:-1] & told[1:])[0]
     if not len(changes):
         return []
     chosen = int(changes[int(generator.integers(len(changes)))])

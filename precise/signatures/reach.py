@@ -113,11 +113,6 @@ def _open_sides(known: OpenRow) -> list[tuple[int, float]]:
     return [(c % features, 1.0 if c < features else -1.0) for c in absent] if 2 * features not in absent else []
 
 
-def without(row: Row, absent: Sequence[int]) -> Row:
-    """The row with these coefficients set to 0."""
-    return replace(row, plus=tuple(0 if j in absent else w for j, w in enumerate(row.plus)))
-
-
 def closed_row(row: Row, sides: Mapping[int, frozenset[bool]]) -> Row | None:
     """The row with a large weight for every neuron that its surface does not meet; None if one should be met.
 
@@ -398,4 +393,4 @@ def _mixed(ends: Vector, share: float) -> Vector:
     return point
 
 
-__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "halved", "open_row", "unseen", "without"]
+__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "halved", "open_row", "unseen"]

@@ -17,7 +17,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import Walker
-from precise.signatures.reach import OpenRow, Reach, without
+from precise.signatures.reach import OpenRow, Reach
 from tests.precise.extraction.test_rows import rows_of
 
 INPUTS, WIDTH = 6, 5
@@ -69,7 +69,7 @@ def test_a_side_that_random_points_do_not_show_is_climbed_to(monkeypatch: pytest
         middle = (on + off) / 2
         positive = floats.preactivations(middle[None])[-1][0, 0] > 0
         on, off = (middle, off) if positive else (on, middle)
-    wanted = OpenRow(without(row, [neuron]), (Row(tuple(int(j == neuron) for j in range(10)), (0,) * 10, 0),))
+    wanted = OpenRow(row.without([neuron]), (Row(tuple(int(j == neuron) for j in range(10)), (0,) * 10, 0),))
 
     def found() -> int:
         met = 0
