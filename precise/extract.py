@@ -401,11 +401,12 @@ class _Run:
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:
                 found = search.next(outputs)
-                fruitless += found is None
+                fruitless = fruitless + 1 if found is None else 0
                 if found is not None:
                     outputs, layer = found.outputs, layers[found.layer]
-                    if found.neuron != found.replaced:
-                        layer.exchange(found.replaced)
+                    if found.fresh:
+                        layer.neurons.append(NeuronReport("positive"))
+                        layer.rows += 1
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
         for number, layer in enumerate(layers):
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)

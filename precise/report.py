@@ -43,13 +43,6 @@ class LayerReport:
     always_active: int = 0  # neurons known only by the linear function that they hand on
     notes: list[str] = field(default_factory=list)  # what could not be identified, and why
 
-    def exchange(self, left_out: int | None) -> None:
-        """A neuron was added at the end of the layer, instead of one of these (from 0) or beside them."""
-        if left_out is not None:
-            del self.neurons[left_out]
-        self.neurons.append(NeuronReport("positive"))
-        self.rows = len(self.neurons)
-
 
 @dataclass
 class Report:

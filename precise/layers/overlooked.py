@@ -21,7 +21,7 @@ from precise.arithmetic import common_denominator, primitive
 from precise.equations.partial_rows import PartialRow
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.output_layer import OutputRow, combined
-from precise.layers.postponed import Solved, solve_last, solve_postponed
+from precise.layers.postponed import Solved, solve_last, solve_postponed, with_weights
 from precise.layers.surprise import Looked, look, nearest, predicted, short
 from precise.regions.aim import line_between, random_points
 from precise.regions.climb import steps
@@ -39,6 +39,7 @@ ROUNDS = 32  # of wandering, one query a point
 TRIED = 32  # steps of which one is taken that goes, in float64, towards where a further neuron is on
 NARROWED = 12  # halvings of the way from a fitting to a surprising point
 SHARED = 3  # entries in which two rows agree before they are one neuron's
+FEWER = 8  # as many places have to be mended for one that is no longer right
 SHARE_POINTS = 4096  # random points that tell on which side a neuron hardly ever is
 
 
@@ -52,9 +53,9 @@ class Overlooked:
     """A neuron that was found, or of which more was found; it is in the known part now."""
 
     layer: int  # from 0
-    neuron: int  # its number there, from 0: the last one, unless its weights alone are others now
+    neuron: int  # its number there, from 0
     outputs: tuple[OutputRow, ...]  # over the known part as it is now
-    replaced: int | None  # the neuron that stood for it until now
+    fresh: bool  # was nothing of it known before?
 
 
 class LastSearch:
@@ -136,7 +137,7 @@ class LastSearch:
             self._known.changed()
             return None
         self._lacks(where[0] + 1, where[1], solved.unseen)
-        return Overlooked(*where, solved.outputs, where[1])
+        return Overlooked(*where, solved.outputs, False)
 
     def _solved_again(
         self, layer: int, neuron: int, unseen: Set[int], outputs: Sequence[OutputRow], points: Sequence[Point]
@@ -177,66 +178,76 @@ class LastSearch:
             lacking = frozenset(feature for n, feature in search.result.lacking if n == number)
             same = self._same(layer, row, lacking)
             before, kept = list(known.layers), (self._parts, self.lacking)
-            solved = self._taken(layer, row, lacking, same, outputs)
+            solved = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
             if solved is not None and seen.better(_copy(known, combined(solved, self._probe.choice))):
-                neuron = len(known.layers[layer]) - 1
+                neuron = len(known.layers[layer]) - 1 if same is None else same
                 self._parts[layer, neuron] = search.result.parts.get(number, [])
-                return Overlooked(layer, neuron, solved, same)
+                return Overlooked(layer, neuron, solved, same is None)
             known.layers[:] = before
             known.changed()
             self._parts, self.lacking = kept
         return None
 
     def _taken(
-        self, layer: int, row: Row, lacking: Set[int], same: int | None, outputs: Sequence[OutputRow]
+        self,
+        layer: int,
+        row: Row,
+        lacking: Set[int],
+        same: int | None,
+        outputs: Sequence[OutputRow],
+        near: Sequence[Point],
     ) -> tuple[OutputRow, ...] | None:
         """Put a row into the known part; the outputs then, unless nothing shows what feeds on it."""
-        known, told = self._known, frozenset[int]()
-        if same is None:
-            row = _rarely_on(known, layer, row, lacking, self._random)
+        self._parts = {where: parts for where, parts in self._parts.items() if where[0] <= layer}
+        self.lacking = dict(self.lacking)
+        if same is not None:
+            return self._completed(layer, same, row, lacking, outputs, near)
+        likely = _rarely_on(self._known, layer, row, lacking, self._random)
+        for tried in (likely, _turned_around(likely, lacking)):
+            solved = _appended(self._probe, self._known, outputs, layer, tried, self._random, near)
+            if solved is not None:
+                neuron = len(self._known.layers[layer]) - 1
+                self.lacking[layer, neuron] = frozenset(lacking)
+                self._lacks(layer + 1, neuron, solved.unseen)
+                return solved.outputs
+        return None
+
+    def _completed(
+        self,
+        layer: int,
+        number: int,
+        row: Row,
+        lacking: Set[int],
+        outputs: Sequence[OutputRow],
+        near: Sequence[Point],
+    ) -> tuple[OutputRow, ...]:
+        """Give a neuron the weights that this row of it tells, and solve what was not told without them."""
+        known, absent, other = self._known, self.lacking[layer, number], self._known.layers[layer][number]
+        joined, scale = _joined(row, lacking, other, absent)
+        known.layers[layer] = [joined if n == number else r for n, r in enumerate(known.layers[layer])]
+        known.changed()
+        self.lacking[layer, number] = absent & lacking
+        if layer + 1 == len(known.layers):
+            shares = [list(output.weights) for output in outputs]
+            for weights in shares:
+                weights[number] /= scale
+            outputs = tuple(OutputRow(tuple(w), o.bias) for w, o in zip(shares, outputs, strict=True))
         else:
-            absent = self.lacking[layer, same]
-            row, lacking = self._joined(layer, same, row, lacking)
-            told = absent - lacking
-        solved = _inserted(self._probe, known, outputs, layer, row, same, self._random)
-        if solved is None:
-            return None
-        self._moved(layer, same)
-        neuron = len(known.layers[layer]) - 1
-        self.lacking[layer, neuron] = frozenset(lacking)
-        self._lacks(layer + 1, neuron, solved.unseen)
-        for feature in sorted(told):  # what others lack was perhaps told together with what this one lacked
-            unseen = self._lack_it(layer - 1, feature)
-            if unseen:
-                solved = self._solved_again(layer - 1, feature, unseen, solved.outputs, ())
-                self._lacks(layer, feature, solved.unseen)
-        return solved.outputs
+            column = [row.plus[number] / scale for row in known.layers[layer + 1]]
+            outputs = with_weights(known, outputs, layer + 1, number, column)
+        others = [(layer, number), *((layer - 1, feature) for feature in sorted(absent - lacking))]
+        for below, neuron in others:  # what is lacking there was perhaps told together with what was lacking here
+            if unseen := self._lack_it(below, neuron):
+                solved = self._solved_again(below, neuron, unseen, outputs, near if below == layer else ())
+                self._lacks(below + 1, neuron, solved.unseen)
+                outputs = solved.outputs
+        return tuple(outputs)
 
     def _lacks(self, layer: int, feature: int, neurons: Sequence[int]) -> None:
         """These neurons of a layer, and no others, lack the weight of this one below."""
         for number in range(len(self._known.layers[layer]) if layer < len(self._known.layers) else 0):
             others = self.lacking.get((layer, number), frozenset()) - {feature}
             self.lacking[layer, number] = others | {feature} if number in neurons else others
-
-    def _moved(self, layer: int, left_out: int | None) -> None:
-        """A neuron came last in a layer, perhaps instead of another: numbers there and features behind change."""
-        self._parts = {where: parts for where, parts in self._parts.items() if where[0] <= layer}
-        self.lacking = dict(self.lacking)
-        if left_out is None:
-            return
-
-        def moved(number: int) -> int:
-            return number - (number > left_out)
-
-        for kept in (self._parts, self.lacking):
-            kept.pop((layer, left_out), None)
-        self._parts = {(at, moved(n) if at == layer else n): parts for (at, n), parts in self._parts.items()}
-        self.lacking = {
-            (at, moved(n) if at == layer else n): (
-                frozenset(moved(f) for f in features - {left_out}) if at == layer + 1 else features
-            )
-            for (at, n), features in self.lacking.items()
-        }
 
     def _same(self, layer: int, row: Row, lacking: Set[int]) -> int | None:
         """The neuron of which some weights were lacking that a row has, up to its scale and what either lacks."""
@@ -248,20 +259,24 @@ class LastSearch:
                     return number
         return None
 
-    def _joined(self, layer: int, number: int, row: Row, lacking: Set[int]) -> tuple[Row, frozenset[int]]:
-        """The row on this neuron's sides, with those of its weights that it lacks, and what is lacking then."""
-        other, absent = self._known.layers[layer][number], self.lacking[layer, number]
-        a, b = (each.without([*absent, *lacking]) for each in (row, other))
-        factors = _factors(a, b)
-        assert factors is not None
-        weights = [
-            w * factors[1] if j in lacking else v * factors[0]
-            for j, (v, w) in enumerate(zip(row.plus, other.plus, strict=True))
-        ]
-        whole = [int(v.p) for v in primitive([*map(fmpq, weights), fmpq(row.bias * factors[0])])]
-        joined = replace(row, plus=tuple(whole[:-1]), bias=whole[-1])
-        alike = sum(v * w for v, w in zip(joined.plus, other.plus, strict=True)) > 0
-        return joined if alike else joined.negated(), absent & lacking
+
+def _joined(row: Row, lacking: Set[int], other: Row, absent: Set[int]) -> tuple[Row, fmpq]:
+    """A row of a neuron with weights that it lacks from another one of it, on whose side it is; its factor over that.
+
+    Args:
+        absent: what the other row lacks; of what both lack it has what the other one has instead.
+    """
+    factors = _factors(row.without([*absent, *lacking]), other.without([*absent, *lacking]))
+    assert factors is not None
+    weights = [
+        w * factors[1] if j in lacking else v * factors[0]
+        for j, (v, w) in enumerate(zip(row.plus, other.plus, strict=True))
+    ]
+    whole = [int(v.p) for v in primitive([*map(fmpq, weights), fmpq(row.bias * factors[0])])]
+    joined = replace(row, plus=tuple(whole[:-1]), bias=whole[-1])
+    shared = next(j for j, w in enumerate([*other.plus, other.bias]) if w and j not in absent)
+    scale = fmpq(whole[shared], [*other.plus, other.bias][shared])
+    return (joined, scale) if scale > 0 else (joined.negated(), -scale)
 
 
 class _Seen:
@@ -272,8 +287,10 @@ class _Seen:
         self._right, self._wrong = copy(fitting), copy(surprising)
 
     def better(self, other: Copy) -> bool:
-        """Is another copy still right wherever this one was, and not as this one at all places where it was wrong?"""
-        return other(self._fitting) == self._right and other(self._surprising) != self._wrong
+        """Is another copy right wherever this one was, and not as this one where it was wrong, but for few places?"""
+        broken = sum(a != b for a, b in zip(other(self._fitting), self._right, strict=True))
+        mended = sum(a != b for a, b in zip(other(self._surprising), self._wrong, strict=True))
+        return mended > 0 and broken * FEWER <= mended
 
 
 def _factors(a: Row, b: Row) -> tuple[int, int] | None:
@@ -371,60 +388,49 @@ def _first(probe: Probe, known: Known, copy: Copy, fitting: Point, surprising: P
     if not found:
         return None
     patterns = known.patterns([side for point in found for side in (point.before, point.after)])
-    turned = [_turned(*patterns[2 * n : 2 * n + 2]) for n in range(len(found))]
+    turned = [_changed(*patterns[2 * n : 2 * n + 2]) for n in range(len(found))]
     fresh = [_Change(point, None) for point, where in zip(found, turned, strict=True) if where is None]
     return fresh[0] if fresh else _Change(found[0], turned[0])
 
 
-def _turned(before: Pattern, after: Pattern) -> Where | None:
+def _changed(before: Pattern, after: Pattern) -> Where | None:
     """The first neuron that has another state after."""
     pairs = enumerate(zip(before, after, strict=True))
     changes = ((layer, j) for layer, (a, b) in pairs for j, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     return next(changes, None)
 
 
-def _inserted(
+def _appended(
     probe: Probe,
     known: Known,
     outputs: Sequence[OutputRow],
     layer: int,
     row: Row,
-    instead: int | None,
     random: Random,
+    near: Sequence[Point],
 ) -> Solved | None:
-    """Put a neuron into the known part, and solve what the next layer makes of it."""
-    before = list(known.layers)
-    outputs = _exchanged(known, outputs, layer, row, instead)
-    neuron = len(known.layers[layer]) - 1
+    """Put a neuron into the known part, and solve what the next layer makes of it; None if nothing shows that.
+
+    Args:
+        near: points, some of which are by its surface.
+    """
+    before, neuron = list(known.layers), len(known.layers[layer])
+    known.layers[layer] = [*known.layers[layer], row]
     if layer + 1 < len(known.layers):
-        solved = solve_postponed(probe, known, outputs, layer, neuron, random)
+        known.layers[layer + 1] = [replace(r, plus=(*r.plus, 0), minus=(*r.minus, 0)) for r in known.layers[layer + 1]]
+        known.changed()
+        solved = solve_postponed(probe, known, outputs, layer, neuron, random, near)
         if len(solved.unseen) < len(known.layers[layer + 1]):
             return solved
     else:
-        last = solve_last(probe, known, outputs, neuron, random)
+        known.changed()
+        wider = [OutputRow((*output.weights, fmpq(0)), output.bias) for output in outputs]
+        last = solve_last(probe, known, wider, neuron, random, near)
         if last is not None:
             return Solved(last, ())
     known.layers[:] = before
     known.changed()
     return None
-
-
-def _exchanged(
-    known: Known, outputs: Sequence[OutputRow], layer: int, row: Row, instead: int | None
-) -> tuple[OutputRow, ...]:
-    """Append a neuron that nothing feeds on yet, and leave out the one that it stands for."""
-
-    def widened(values: Sequence[T], zero: T) -> tuple[T, ...]:
-        return (*(v for n, v in enumerate(values) if n != instead), zero)
-
-    known.layers[layer] = list(widened(known.layers[layer], row))
-    if layer + 1 < len(known.layers):
-        behind = known.layers[layer + 1]
-        known.layers[layer + 1] = [replace(r, plus=widened(r.plus, 0), minus=widened(r.minus, 0)) for r in behind]
-        known.changed()
-        return tuple(outputs)
-    known.changed()
-    return tuple(OutputRow(widened(o.weights, fmpq(0)), o.bias) for o in outputs)
 
 
 def _rarely_on(known: Known, layer: int, row: Row, lacking: Set[int], random: Random) -> Row:
@@ -440,3 +446,8 @@ def _rarely_on(known: Known, layer: int, row: Row, lacking: Set[int], random: Ra
     chosen = bare.negated() if (usual > 0).mean() > 1 / 2 else bare
     large = max(abs(w) for w in (*row.plus, row.bias))  # as what is lacking was taken to be
     return replace(chosen, plus=tuple(-large if j in lacking else w for j, w in enumerate(chosen.plus)))
+
+
+def _turned_around(row: Row, lacking: Set[int]) -> Row:
+    """The row with its other side called positive; what it lacks keeps it off all the same."""
+    return replace(row.negated(), plus=tuple(w if j in lacking else -w for j, w in enumerate(row.plus)))

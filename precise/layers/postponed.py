@@ -8,9 +8,10 @@ different activation patterns behind it give the equations.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 
 import numpy as np
@@ -104,8 +105,7 @@ def solve_postponed(
                 ever_on.update(i for i, share in enumerate(behind) if share)
                 system.add([equation])
 
-    beside = (_beside(known, layer, neuron, point) for point in near)
-    learn((place for place in beside if place is not None), PLACES)
+    learn(_beside_all(known, layer, neuron, near), PLACES)
     learn(_places(known, layer, neuron, generator), PLACES)
     for number in _weights(system)[1]:
         if number not in ever_on:
@@ -114,16 +114,17 @@ def solve_postponed(
     large = max((abs(w) for row in following for w in (*row.plus, row.bias)), default=1) << LARGE_BITS
     found = [fmpq(-large) if i in unseen and i not in ever_on else w for i, w in enumerate(found)]
     found = [weights.get(i, w) for i, w in enumerate(found)]
-    return Solved(_written(known, outputs, layer + 1, neuron, found), tuple(unseen))
+    return Solved(with_weights(known, outputs, layer + 1, neuron, found), tuple(unseen))
 
 
 def solve_last(
-    probe: Probe, known: Known, outputs: Sequence[OutputRow], neuron: int, random: Random
+    probe: Probe, known: Known, outputs: Sequence[OutputRow], neuron: int, random: Random, near: Sequence[Point] = ()
 ) -> tuple[OutputRow, ...] | None:
-    """Solve every output's weight of a neuron of the last hidden layer; None when no places agree on them.
+    """Every output's weight of a neuron of the last hidden layer as most places show it; None when none shows it.
 
     Args:
         outputs: with any weight for the neuron; right where it is off.
+        near: points by the neuron's surface that are looked at before others.
 
     Raises:
         BudgetExceeded, OracleError, PrecisionError: from the oracle.
@@ -132,23 +133,23 @@ def solve_last(
     tests = directions(known.inputs, random)
     last = len(known.layers) - 1
     single = [probe.output(number) for number in range(len(outputs))]
-    told: list[list[fmpq | None]] = []
-    for place in islice(_places(known, last, neuron, generator), PLACES):
+    told: list[tuple[fmpq, ...]] = []
+    for place in islice(chain(_beside_all(known, last, neuron, near), _places(known, last, neuron, generator)), PLACES):
         pairs = [one.pieces([place.positive, place.negative], tests) for one in single]
         steps = [ratio(jump(high, low), along(place.normal, tests)) for high, low in pairs]
         expected = [
             _slopes(known, place.pattern, downstream(known, place.pattern, o, last), last, tests) for o in outputs
         ]
-        if None not in steps and [list(low.slopes) for _, low in pairs] == expected:
-            told.append(steps)
+        if [list(low.slopes) for _, low in pairs] == expected:
+            told += [tuple(step for step in steps if step is not None)] if None not in steps else []
         if len(told) > REDUNDANT:
             break
-    if len(told) <= REDUNDANT or any(steps != told[0] for steps in told):
+    if not told:
         return None
+    ((most, _),) = Counter(told).most_common(1)
     return tuple(
         OutputRow(tuple(step if n == neuron else w for n, w in enumerate(row.weights)), row.bias)
-        for row, step in zip(outputs, told[0], strict=True)
-        if step is not None
+        for row, step in zip(outputs, most, strict=True)
     )
 
 
@@ -171,10 +172,17 @@ def _weights(system: RowSystem) -> tuple[list[fmpq], list[int]]:
     return full.solve() or [fmpq(0)] * system.unknowns, sorted(unseen)
 
 
-def _written(
+def with_weights(
     known: Known, outputs: Sequence[OutputRow], layer: int, neuron: int, weights: Sequence[fmpq]
 ) -> tuple[OutputRow, ...]:
-    """Put the weights into the layer's rows; rows stay integers, so that their scales change from there on."""
+    """Put the weights for a neuron below into a layer's rows; these stay integers, so that scales change from there on.
+
+    Args:
+        known: changed in place.
+
+    Returns:
+        The outputs over the known part as it is then.
+    """
     factors = [fmpq(1)] * len(known.layers[layer - 1])
     for number in range(layer, len(known.layers)):
         rows = [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[number]]
@@ -288,6 +296,11 @@ def _crossings(on: Vector, off: Vector, values: Callable[[Vector], Vector]) -> V
     return middles
 
 
+def _beside_all(known: Known, layer: int, neuron: int, points: Sequence[Point]) -> Iterator[_Place]:
+    """The places at these points, where there is one."""
+    return filter(None, (_beside(known, layer, neuron, point) for point in points))
+
+
 def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | None:
     """The place at a point near the surface, if no other known neuron changes state there."""
     (pattern,) = known.patterns([point])
@@ -306,4 +319,4 @@ def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | Non
     return _Place(both[0], both[1], negative, tuple(row[:-1])) if alone else None
 
 
-__all__ = ["Solved", "solve_last", "solve_postponed"]
+__all__ = ["Solved", "solve_last", "solve_postponed", "with_weights"]
