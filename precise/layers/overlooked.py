@@ -8,9 +8,10 @@ place that fits to one that does not, the first critical point that the copy doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from random import Random
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from precise.arithmetic import common_denominator, primitive
 from precise.equations.partial_rows import PartialRow
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.output_layer import OutputRow, combined
-from precise.layers.postponed import Solved, solve_last, solve_postponed, with_weights
+from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, with_weights
 from precise.layers.surprise import Looked, look, nearest, predicted, short
 from precise.regions.aim import line_between, random_points
 from precise.regions.climb import steps
@@ -102,7 +103,7 @@ class LastSearch:
         """
         probe, known, generator = self._probe, self._known, self._generator
         copy = _copy(known, combined(outputs, probe.choice))
-        begun = _surprise(probe, copy, [_drawer(known, layer, generator) for layer in self._incomplete])
+        begun = _surprise(probe, copy, chain(self._unusual(), self._aimed()))
         self.quiet = begun is None
         if begun is None:
             return None
@@ -125,6 +126,23 @@ class LastSearch:
             if found is not None:
                 return found
         return next(filter(None, (self._resolved(*turn, outputs) for turn in turns.items())), None)
+
+    def _unusual(self) -> Iterator[Vector]:
+        """Points where neurons of the incomplete layers may be on that hardly ever are, shape (points, inputs)."""
+        below = [Known(self._known.inputs, self._known.layers[:layer]) for layer in self._incomplete]
+        extremes = [Extremes(known, False, self._generator) if known.layers else None for known in below]
+        for _ in range(QUIET):
+            for known, drawn in zip(below, extremes, strict=True):
+                yield drawn.points(BATCH) if drawn else random_points(known, self._generator, BATCH)
+
+    def _aimed(self) -> Iterator[Vector]:
+        """Points where a weight acts that is lacking, as far as its neurons are known."""
+        for (layer, number), features in sorted(self.lacking.items()):
+            row = self._known.layers[layer][number].without(list(features))
+            for feature in sorted(features):
+                points = on_together(self._known, layer - 1, feature, row, self._generator)
+                if len(points):
+                    yield points
 
     def _resolved(self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
         """Solve what the next layer makes of a neuron once more, with places where the copy was wrong behind it."""
@@ -308,19 +326,10 @@ def _copy(known: Known, scalar: OutputRow) -> Copy:
     return partial(predicted, known, column, int(scale))
 
 
-def _drawer(known: Known, layer: int, generator: np.random.Generator) -> Callable[[], Vector]:
-    """Draws points where a neuron of this layer may be on that hardly ever is, shape (points, inputs)."""
-    below = Known(known.inputs, known.layers[:layer])
-    if layer == 0:
-        return partial(random_points, below, generator, BATCH)
-    return partial(Extremes(below, False, generator).points, BATCH)
-
-
-def _surprise(probe: Probe, copy: Copy, draws: Sequence[Callable[[], Vector]]) -> tuple[Looked, Vector] | None:
+def _surprise(probe: Probe, copy: Copy, draws: Iterable[Vector]) -> tuple[Looked, Vector] | None:
     """Points with the first surprises and all fitting ones before, and those drawn last; None when there are none."""
     fitting: list[Point] = []
-    for number in range(QUIET * len(draws)):
-        points = draws[number % len(draws)]()
+    for points in draws:
         seen = look(probe, points, copy)
         fitting += seen.fitting
         if seen.surprising and fitting:

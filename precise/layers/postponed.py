@@ -26,7 +26,7 @@ from precise.regions.climb import climb, highest, steps
 from precise.regions.corners import along, directions, jump, ratio, sides
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Hyperplane, Vector, onto
-from precise.regions.local_map import Known, Pattern
+from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Direction, Point, Probe
 from precise.signatures.reach import LARGE_BITS, halved
 
@@ -244,24 +244,31 @@ def _surface_points(known: Known, layer: int, neuron: int, generator: np.random.
 
 def _points_before(known: Known, layer: int, neuron: int, behind: int, generator: np.random.Generator) -> Vector:
     """The same where a neuron of the next layer is on, near points where both are."""
-    first, second = _values(known, layer, neuron), _values(known, layer + 1, behind)
-    pool = random_points(known, generator, POOL)
-    sizes = [float(np.median(np.abs(values(pool)))) or 1.0 for values in (first, second)]
-    pool = np.concatenate([pool, _climbed(pool, first, generator)])
-
-    def both(points: Vector) -> Vector:
-        least: Vector = np.minimum(first(points) / sizes[0], second(points) / sizes[1])
-        return least
-
-    points = _climbed(pool, both, generator)
-    on = points[both(points) > 0]
+    on = on_together(known, layer, neuron, known.layers[layer + 1][behind], generator)
     if not len(on):
         return on
+    first, second = _values(known, layer, neuron), _values(known, layer + 1, behind)
     on = np.repeat(on, NEAR, axis=0)
-    off = on + steps(on, pool, generator, 1)[:, 0]
+    off = on + steps(on, random_points(known, generator, POOL), generator, 1)[:, 0]
     beside = first(off) <= 0
     found = _crossings(on[beside], off[beside], first)
     return found[second(found) > 0] if len(found) else found
+
+
+def on_together(known: Known, layer: int, neuron: int, row: Row, generator: np.random.Generator) -> Vector:
+    """Points climbed to at which a neuron and a row over its layer are on, if there are any; nothing is asked."""
+    pool = random_points(known, generator, POOL)
+    both = Known(known.inputs, [*known.layers[: layer + 1], [row]])
+    first, second = _values(both, layer, neuron), _values(both, layer + 1, 0)
+    sizes = [float(np.median(np.abs(values(pool)))) or 1.0 for values in (first, second)]
+
+    def least(points: Vector) -> Vector:
+        found: Vector = np.minimum(first(points) / sizes[0], second(points) / sizes[1])
+        return found
+
+    pool = np.concatenate([pool, *(_climbed(pool, values, generator) for values in (first, second))])
+    points = _climbed(pool, least, generator)
+    return points[least(points) > 0]
 
 
 def _values(known: Known, layer: int, neuron: int) -> Callable[[Vector], Vector]:
@@ -319,4 +326,4 @@ def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | Non
     return _Place(both[0], both[1], negative, tuple(row[:-1])) if alone else None
 
 
-__all__ = ["Solved", "solve_last", "solve_postponed", "with_weights"]
+__all__ = ["Solved", "on_together", "solve_last", "solve_postponed", "with_weights"]
