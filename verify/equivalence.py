@@ -33,6 +33,7 @@ from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
 from verify.differential.problem import Problem, by_rule_alone, float_target, phases_fit, to_near
 from verify.differential.ranges import narrowed
+from verify.equality.by_form import decide_by_form, maximum_by_form
 from verify.errors import InputError
 from verify.properties.claim import Claim, SameTop1, Within, is_equality, replay, short, within
 from verify.properties.domain import Domain
@@ -67,7 +68,8 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
 
         return decide_by_z3(first, second, domain, claim, effort)
 
-    return _by_engine(by_bounds, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+    by_form = partial(decide_by_form, first, second, domain, claim)
+    return _by_engine(by_bounds, by_form, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
 
 
 def maximum(
@@ -104,20 +106,29 @@ def maximum(
 
         return maximum_by_z3(first, second, domain, effort)
 
-    return _by_engine(by_bounds, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+    by_form = partial(maximum_by_form, first, second, domain)
+    return _by_engine(by_bounds, by_form, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
 
 
 def _by_engine(
-    by_bounds: Callable[[Effort], Decision], by_z3: Callable[[Effort], Decision], neurons: int, effort: Effort
+    by_bounds: Callable[[Effort], Decision],
+    by_form: Callable[[], Decision | None],
+    by_z3: Callable[[Effort], Decision],
+    neurons: int,
+    effort: Effort,
 ) -> Decision:
-    """The decision by the engine that was asked for; by both, one after the other, between small networks."""
+    """The decision by the engine that was asked for; by one after the other, between small networks by Z3 too."""
     if effort.engine is Engine.Z3:
         return by_z3(effort)
     shared = effort.engine is Engine.AUTO and neurons <= SMALL
     begun = time.monotonic()
     with _trusting(effort):
         decision = by_bounds(replace(effort, seconds=SHARE * effort.seconds) if shared else effort)
-    if not shared or decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted:
+    if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or effort.engine is Engine.BOUNDS:
+        return decision
+    if (formed := by_form()) is not None:
+        return replace(formed, history=decision.history)
+    if not shared:
         return decision
     again = by_z3(replace(effort, seconds=effort.seconds - (time.monotonic() - begun)))
     return decision if again.verdict.outcome is Outcome.UNKNOWN else replace(again, history=decision.history)

@@ -62,7 +62,10 @@ def equivalent(
     timeout: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds for everything.")] = 60.0,
     engine: Annotated[
         str,
-        typer.Option(metavar="auto|bounds|z3", help="Who decides; auto: Z3 what bounds leave open, if it is small."),
+        typer.Option(
+            metavar="auto|bounds|z3",
+            help="Who decides; auto: the canonical form what bounds leave open, Z3 if it is small.",
+        ),
     ] = "auto",
     jobs: Annotated[
         int | None,
@@ -131,7 +134,9 @@ def equivalent(
     if certificate is not None:
         written = decision.certificate is not None
         why = (
-            "Z3 proves it, and writes none" if verdict.outcome.exit_status == 0 else "there is nothing proved to write"
+            f"the engine that proves it, {verdict.details['engine']}, writes none"
+            if verdict.outcome.exit_status == 0
+            else "there is nothing proved to write"
         )
         show(f"certificate in {certificate}" if written else f"no certificate: {why}")
     raise typer.Exit(verdict.outcome.exit_status)

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import numpy as np
 from flint import fmpq
 
 from fixtures import mutants
 from precise.network import Layer, Network
-from tests.precise.rewritings import rewritten
+from tests.precise.rewritings import mirrored, rewritten, split
 
 RELATIONS = ("rewritten", "shifted", "perturbed", "flipped", "unrelated", "equal inside", "dropped")
 
@@ -22,6 +23,12 @@ def integer_network(widths, generator, largest=4):
             for before, width in pairwise(widths)
         ]
     )
+
+
+def equal_pair():
+    """A network and the same function with a neuron split and another mirrored: bounds are wide."""
+    first = integer_network((2, 3, 3, 2), np.random.default_rng(5))
+    return first, mirrored(split(first, 1, 2, fmpq(1, 3)), 2, 1)
 
 
 def related(network, relation, generator):

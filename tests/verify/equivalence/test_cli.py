@@ -11,7 +11,7 @@ from fixtures import mutants
 from precise.arithmetic import rational
 from precise.cli import application, run
 from precise.formats import load_network, save_network
-from tests.verify.equivalence.pairs import integer_network
+from tests.verify.equivalence.pairs import equal_pair, integer_network
 from verify.cli import VERBS
 
 BOX = ("--box", "-1", "1")
@@ -77,6 +77,19 @@ def test_the_solver_can_be_asked_alone(files, tmp_path, capsys):
     assert verify("equivalent", *files, *options, "--max") == 0
     assert "attained 1/8, and nothing is larger: proved by Z3" in capsys.readouterr().out
     assert verify("equivalent", *files, *options, "--max", "--timeout", 0) == 3
+
+
+def test_a_proof_by_form_says_that_no_certificate_is_written(tmp_path, capsys):
+    paths = tmp_path / "f.json", tmp_path / "g.json"
+    for network, path in zip(equal_pair(), paths, strict=True):
+        save_network(network, path)
+    proof = tmp_path / "proof.json"
+    options = (*BOX, "--epsilon", 0, "--timeout", 0, "--certificate", proof)
+    assert verify("equivalent", *paths, *options) == 0
+    assert "engine   canonical form" in (told := capsys.readouterr().out)
+    assert "no certificate: the engine that proves it, canonical form, writes none" in told
+    assert not proof.exists()
+    assert verify("equivalent", *paths, *options, "--engine", "bounds") == 3
 
 
 def test_top_classes_with_a_confidence(files, capsys):
