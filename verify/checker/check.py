@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -113,7 +114,7 @@ def evaluate(
 
 def _evaluate(certificate: Json, ready: Prepared, at_each_node: Callable[[], None]) -> Proved:
     bounds, root, wanted = ready
-    found = [walk(bounds, root, tree, t, at_each_node) for tree, t in zip(certificate["trees"], wanted, strict=True)]
+    found = walk(bounds, root, certificate["trees"], wanted, at_each_node)
     thresholds, strict = tuple(t.threshold for t in wanted), tuple(t.strict for t in wanted)
     return Proved(tuple(b for b, _ in found), thresholds, strict, sum(n for _, n in found))
 
@@ -154,8 +155,8 @@ def by_trees(bounds: Bounds, root: Part, entry: Json, at_each_node: Callable[[],
     """The whole domain with ranges of one layer's neurons, each bound proved by a tree of its own."""
     k = bounds.layer(entry["layer"])
     wanted = [Target(unit(bounds.layers[k].blocks, int(i), kind, side), [], ZERO) for i, kind, side in entry["targets"]]
-    found = [walk(bounds, root, tree, t, at_each_node, k)[0] for t, tree in zip(wanted, entry["trees"], strict=True)]
-    return bounds.bounded(root, k, entry["targets"], found)
+    found = walk(bounds, root, entry["trees"], wanted, at_each_node, k)
+    return bounds.bounded(root, k, entry["targets"], [bound for bound, _ in found])
 
 
 def targets(claim: Json, outputs: int) -> list[Target]:
@@ -197,34 +198,52 @@ def _stays_behind(outputs: int, i: int, j: int, margin: fmpq) -> Target:
 
 
 def walk(
-    bounds: Bounds, root: Part, tree: Sequence[Json], target: Target, at_each_node: Callable[[], None], layer: int = -1
-) -> tuple[fmpq | None, int]:
-    """The bound that a tree proves for a target (None: no input), and the number of its leaves.
+    bounds: Bounds,
+    root: Part,
+    trees: Sequence[Sequence[Json]],
+    wanted: Sequence[Target],
+    at_each_node: Callable[[], None],
+    layer: int = -1,
+) -> list[tuple[fmpq | None, int]]:
+    """The bound that each tree proves for its target (None: no input), and the number of its leaves.
 
-    The target is a row over the outputs, or over the preactivations of another layer (from 0).
+    Trees go down together as far as they tighten and split alike, so that a part which they share is bounded once.
+    The targets are rows over the outputs, or over the preactivations of another layer (from 0).
     """
-    worst: fmpq | None = None
-    leaves, stack = 0, [(root, 0)]
-    seen: set[int] = set()
+    proved: list[list[fmpq | None]] = [[] for _ in wanted]  # by the leaves
+    seen: list[set[int]] = [set() for _ in wanted]
+    stack = [(root, [(t, 0) for t, _ in enumerate(zip(trees, wanted, strict=True))])]
     while stack:
-        part, index = stack.pop()
-        at_each_node()
-        if index in seen or index < 0:
-            raise ValueError("the tree is none: a node is reached twice")
-        node = tree[index]
-        seen.add(index)
-        for entry in node.get("tighten", ()):
-            part = bounds.tightened(part, entry)
-        if "split" in node:
-            stack += zip(bounds.split(part, node["split"]), node["children"], strict=True)
-            continue
-        leaves += 1
-        bound = leaf(bounds, part, node["leaf"], target, layer)
-        if bound is not None and (worst is None or bound > worst):
-            worst = bound
-    if len(seen) != len(tree):
+        whole, places = stack.pop()
+        for t, index in places:
+            at_each_node()
+            if index in seen[t] or index < 0:
+                raise ValueError("the tree is none: a node is reached twice")
+            seen[t].add(index)
+        for members in _alike([(t, trees[t][index]) for t, index in places]):
+            part, node = whole, members[0][1]
+            for entry in node.get("tighten", ()):
+                part = bounds.tightened(part, entry)
+            if "split" in node:
+                halves = zip(bounds.split(part, node["split"]), *(n["children"] for _, n in members), strict=True)
+                stack += [(half, [(t, i) for (t, _), i in zip(members, indices)]) for half, *indices in halves]
+            else:
+                for t, own in members:
+                    proved[t].append(leaf(bounds, part, own["leaf"], wanted[t], layer))
+    if any(len(own) != len(tree) for own, tree in zip(seen, trees)):
         raise ValueError("a tree has nodes that cannot be reached")
-    return worst, leaves
+    return [(max((b for b in own if b is not None), default=None), len(own)) for own in proved]
+
+
+def _alike(nodes: Sequence[tuple[int, Json]]) -> list[list[tuple[int, Json]]]:
+    """The nodes (number of the tree, node) in groups that tighten and split alike."""
+    if len(nodes) == 1:
+        return [list(nodes)]
+    groups: dict[str, list[tuple[int, Json]]] = {}
+    for t, node in nodes:
+        way = json.dumps({key: node[key] for key in ("tighten", "split") if key in node})
+        groups.setdefault(way, []).append((t, node))
+    return list(groups.values())
 
 
 def leaf(bounds: Bounds, part: Part, proof: Json, target: Target, layer: int = -1) -> fmpq | None:

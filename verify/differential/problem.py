@@ -128,7 +128,7 @@ class Looker:
             part, tighten = tightened_from(problem, part, first)
             proof = _by_rule(problem, part, target)
         points = [_argmax(part, proof.bound)] if not part.empty and proof.value < np.inf else []
-        most = SMALL_PROGRAM if _input_to_split(problem, part, proof) is not None else PROGRAM_SIZE
+        most = SMALL_PROGRAM if _input_to_split(problem, part) is not None else PROGRAM_SIZE
         if not _closes(problem, proof, limit) and _variables(part) <= most:
             better = _proved(problem, part, target, self._solved(part, number, basis))
             if better is not None:
@@ -252,7 +252,7 @@ def dyadics(values: Array) -> list[object]:
 def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | None:
     """The split that the bound's gap at a point suggests: the gap is a sum over the blocks."""
     masks = [unstable(box) for box in part.boxes]
-    i = _input_to_split(problem, part, proof)
+    i = _input_to_split(problem, part)
     if i is not None:
         return "input", i, float((part.lower[i] + part.upper[i]) / 2)
     best: tuple[float, Split | None] = (-1.0, None)
@@ -274,14 +274,18 @@ def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | 
     return best[1]
 
 
-def _input_to_split(problem: Problem, part: Part, proof: Proof) -> int | None:
-    """The input whose range moves the bound most, of few inputs below many layers; None: neurons are split."""
+def _input_to_split(problem: Problem, part: Part) -> int | None:
+    """The input whose range moves the bounds most, of few inputs below many layers; None: neurons are split.
+
+    It is the same for every target: their trees then have their parts in common, which are tightened once.
+    """
     width = part.upper - part.lower
     deep = len(width) <= INPUT_SPLITS and len(part.boxes) > 2 and not problem.exact and not part.empty
     deep = deep and not split_by_phase(part)
     if not deep or not any(unstable(box).any() for box in part.boxes):
         return None
-    i = int((width * np.abs(proof.bound.inputs[0])).argmax())
+    found = suprema(problem.layers, part, len(problem.layers) - 1, np.array([t.row for t in problem.targets]))
+    i = int((width * np.abs(found.inputs).sum(0)).argmax())
     return i if width[i] > FINEST * problem.widths[i] else None
 
 
