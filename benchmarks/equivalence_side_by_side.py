@@ -4,8 +4,9 @@ A question is a pair of networks, a box and an epsilon. Some pairs keep to epsil
 what is proved with a certificate that the checker accepts, or shown at a point that is replayed exactly. An answer
 is false if it contradicts that. The product MILP and Marabou get floats, as their users give them, and both work
 to tolerances of about 1e-6; Z3 is exact. Marabou is asked if `maraboupy` is there, in a process of its own whose
-start (0.3 s) counts too. In brackets: processor seconds, and whether the point
-that a method gives for `differs` breaks the claim in exact arithmetic.
+start (0.3 s) counts too. Every method has a process of its own, which is ended after so many processor seconds.
+In brackets: processor seconds, and whether the point that a method gives for `differs` breaks the claim in exact
+arithmetic.
 """
 
 from __future__ import annotations
@@ -14,43 +15,24 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from flint import fmpq
 
 from benchmarks import marabou
-from benchmarks.equivalence import FIXTURES, copied, processor_seconds
+from benchmarks.equivalence import processor_seconds
 from benchmarks.equivalence_peers import plain_z3, product_milp
-from fixtures import mutants
+from benchmarks.equivalence_questions import Question, questions
+from benchmarks.processor_clock import PATIENCE, processor_clock, within_processor_seconds
 from precise.arithmetic import rational, to_float
-from precise.formats import load_network
 from precise.formats.atomic_file import write_whole
-from precise.network import Network
-from precise.random_networks import random_network
 from verify.checker import check
-from verify.equivalence import Effort, Engine, decide
-from verify.properties.claim import Within, within
-from verify.properties.domain import Domain, ball, box
+from verify.equivalence import Decision, Effort, Engine, decide
+from verify.smt_decision import decide_by_z3
 from verify.verdict import Outcome
 
 HOLDS = {Outcome.EQUAL.value: True, Outcome.EQUIVALENT.value: True, Outcome.DIFFERENT.value: False}
-
-
-@dataclass(frozen=True)
-class Question:
-    """Do two networks differ by more than epsilon on a box?"""
-
-    name: str
-    first: Network
-    second: Network
-    domain: Domain
-    epsilon: str
-
-    @property
-    def claim(self) -> Within:
-        """|g - f| <= epsilon."""
-        return within(self.epsilon, self.first.output_width)
 
 
 @dataclass(frozen=True)
@@ -66,72 +48,67 @@ class Line:
     replays: bool | None  # the point that it gives breaks the claim in exact arithmetic; None: it gives none
 
 
-def questions() -> Iterator[Question]:
-    """Pairs from tiny to six layers of 50: within epsilon by far, beyond it by little, beyond it by far."""
-    for shape in ("2-3-1", "4-8x2-1", "10-15x2-1"):
-        network = random_network(shape, seed=1)
-        domain = box(-1, 1, network.input_width)
-        yield Question(f"{shape}, noise 1e-9", network, copied(network, 1e-9), domain, "1e-6")
-        yield Question(f"{shape}, sign flipped", network, mutants.flip_sign(network, 1, 1), domain, "1e-6")
-        moved = mutants.shift_bias(network, len(network.layers), 1, "1.001e-9")
-        yield Question(f"{shape}, output off by 1.001e-9", network, moved, domain, "1e-9")
-    centre = np.random.default_rng(0).integers(0, 256, 784) / 256
-    for shape in ("8x2", "16x2"):
-        network = load_network(FIXTURES / f"mnist_784_{shape}_1.npz")
-        around = ball(centre.tolist(), "0.1", clip=(0, 1))
-        yield Question(f"784-{shape}-1, noise 1e-9", network, copied(network, 1e-9), around, "1e-6")
-    network = random_network("5-50x6-5", seed=0)
-    narrow = [tuple(map(rational, t.split())) for t in ("0.6 -0.5 -0.5 0.45 -0.5", "0.68 0.5 0.5 0.5 -0.45")]
-    yield Question("5-50x6-5, noise 1e-6", network, copied(network, 1e-6), Domain(*narrow), "0.05")
-
-
 Answer = tuple[bool | None, list[float] | tuple[fmpq, ...] | None]
 
 
-def by_engine(question: Question, engine: Engine, seconds: float) -> Answer:
-    """`verify equivalent`; a certificate that the checker refuses is no proof."""
-    effort = Effort(seconds=seconds, engine=engine)
-    decision = decide(question.first, question.second, question.domain, question.claim, effort)
-    witness = decision.verdict.witness
+def by_bounds(question: Question, seconds: float) -> Answer:
+    """`verify equivalent --engine bounds`; a certificate that the checker refuses is no proof."""
+    effort = Effort(seconds=seconds, engine=Engine.BOUNDS)
+    with processor_clock():
+        decision = decide(question.first, question.second, question.domain, question.claim, effort)
     if decision.certificate is not None:
         check(decision.certificate, question.first, question.second)
+    return _answer(decision)
+
+
+def by_engine_z3(question: Question, seconds: float) -> Answer:
+    """`verify equivalent --engine z3`, before it grows a certificate."""
+    effort = Effort(seconds=PATIENCE * seconds)
+    return _answer(
+        decide_by_z3(question.first, question.second, question.domain, question.claim, effort, certify=False)
+    )
+
+
+def _answer(decision: Decision) -> Answer:
+    witness = decision.verdict.witness
     return HOLDS.get(decision.verdict.outcome.value), None if witness is None else witness.point
 
 
 def by_milp(question: Question, seconds: float) -> Answer:
     """The product MILP's maximum against epsilon."""
-    found = product_milp(question.first, question.second, question.domain, seconds).largest
+    found = product_milp(question.first, question.second, question.domain, PATIENCE * seconds).largest
     return None if found is None else found <= to_float(rational(question.epsilon)), None
 
 
 def by_plain_z3(question: Question, seconds: float) -> Answer:
     """Z3 on the exported script."""
-    return plain_z3(question.first, question.second, question.domain, question.claim, seconds).holds, None
+    answer = plain_z3(question.first, question.second, question.domain, question.claim, PATIENCE * seconds)
+    return answer.holds, None
 
 
 def by_marabou(question: Question, seconds: float) -> Answer:
     """Marabou, with the point that it calls a counterexample."""
-    holds, point = marabou.ask(question.first, question.second, question.domain, question.claim, seconds)
+    holds, point = marabou.ask(question.first, question.second, question.domain, question.claim, PATIENCE * seconds)
     return holds, point if holds is False else None
 
 
 def methods() -> dict[str, Callable[[Question, float], Answer]]:
     """Name: method; `bounds` comes first, for it finds the truth."""
     found: dict[str, Callable[[Question, float], Answer]] = {
-        "bounds": lambda question, seconds: by_engine(question, Engine.BOUNDS, seconds),
-        "engine z3": lambda question, seconds: by_engine(question, Engine.Z3, seconds),
+        "bounds": by_bounds,
+        "engine z3": by_engine_z3,
         "plain Z3": by_plain_z3,
         "product MILP": by_milp,
     }
     return found | ({"Marabou": by_marabou} if marabou.is_there() else {})
 
 
-def asked(question: Question, seconds: float) -> Iterator[Line]:
+def asked(question: Question, seconds: int) -> Iterator[Line]:
     """One question to every method."""
     truth: bool | None = None
     for name, method in methods().items():
         begun = processor_seconds()
-        holds, point = method(question, seconds)
+        holds, point = within_processor_seconds(partial(method, question, seconds), seconds) or (None, None)
         spent = processor_seconds() - begun
         if name == "bounds":
             truth = holds
@@ -181,20 +158,23 @@ def summary(lines: list[Line], method: str) -> str:
 
 
 def main() -> None:
-    """Ask and print."""
+    """Ask what the file lacks, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only the pairs whose names contain one of these")
-    parser.add_argument("--seconds", type=float, default=20.0, help="for each question and method")
-    parser.add_argument("--json", type=Path, help="also write the lines to this file, as they come")
+    parser.add_argument("--seconds", type=int, default=10, help="of a processor, for each question and method")
+    parser.add_argument("--json", type=Path, help="keep the answers in this file as they come, and go on from them")
     options = parser.parse_args()
-    lines: list[Line] = []
+    kept = options.json is not None and options.json.exists()
+    lines = [Line(**line) for line in json.loads(options.json.read_text())] if kept else []
+    done = {line.question for line in lines}
     for question in questions():
-        if not options.names or any(name in question.name for name in options.names):
-            for line in asked(question, options.seconds):
-                lines.append(line)
-                print(f"{line.question}: {line.method}: {_cell(line)}", flush=True)
-            if options.json:
-                write_whole(options.json, (json.dumps([asdict(line) for line in lines], indent=1) + "\n").encode())
+        if question.name in done or (options.names and not any(name in question.name for name in options.names)):
+            continue
+        for line in asked(question, options.seconds):
+            lines.append(line)
+            print(f"{line.question}: {line.method}: {_cell(line)}", flush=True)
+        if options.json:
+            write_whole(options.json, (json.dumps([asdict(line) for line in lines], indent=1) + "\n").encode())
     print("\n" + table(lines))
     if not marabou.is_there():
         print("maraboupy is not installed: Marabou was not asked")

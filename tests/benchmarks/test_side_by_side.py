@@ -1,6 +1,7 @@
 """Peers beside `verify equivalent`: Marabou's queries, by a stand-in that solves them, and how answers are judged."""
 
 import importlib.util
+import time
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ from flint import fmpq
 
 from benchmarks import equivalence_side_by_side as side
 from benchmarks import marabou
+from benchmarks.equivalence_questions import Question, questions
+from benchmarks.processor_clock import processor_clock, within_processor_seconds
 from fixtures import mutants
 from precise.arithmetic import rational, to_float
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, related
 from tests.verify.equivalence.polygons import largest_differences, rectangle
-from verify.equivalence import Engine
 from verify.properties.claim import within
 from verify.properties.domain import box
 
@@ -143,16 +145,16 @@ def test_marabou_answers_from_a_process_that_ends_in_time(stand_in, tmp_path, mo
 
 def test_false_answers_and_points_that_do_not_replay_are_told(monkeypatch):
     first = integer_network((2, 3, 1), np.random.default_rng(2))
-    question = side.Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
+    question = Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
     answers = {
-        "bounds": lambda question, seconds: side.by_engine(question, Engine.BOUNDS, seconds),
+        "bounds": side.by_bounds,
         "product MILP": side.by_milp,
         "plain Z3": side.by_plain_z3,
         "liar": lambda *_: (False, [0.0, 0.0]),
         "silent": lambda *_: (None, None),
     }
     monkeypatch.setattr(side, "methods", lambda: answers)
-    lines = list(side.asked(question, 20.0))
+    lines = list(side.asked(question, 20))
     assert [line.holds for line in lines] == [True, True, True, False, None]
     assert [line.false for line in lines] == [False, False, False, True, None]
     assert [line.replays for line in lines] == [None, None, None, False, None]
@@ -160,3 +162,30 @@ def test_false_answers_and_points_that_do_not_replay_are_told(monkeypatch):
     assert "- liar: 0 of 1 solved, 1 false, 0 of 1 points replay" in text
     assert "- silent: 0 of 1 solved, 0 false" in text
     assert "- plain Z3: 1 of 1 solved, 0 false; processor time" in text
+
+
+def test_there_are_many_questions_and_each_has_a_name_of_its_own():
+    names = [question.name for question in questions()]
+    assert len(set(names)) == len(names) >= 30
+
+
+def test_a_method_is_ended_after_its_processor_seconds():
+    def spin():
+        while True:
+            pass
+
+    begun = time.process_time(), time.monotonic()
+    assert within_processor_seconds(spin, 1) is None
+    assert time.process_time() - begun[0] < 1  # the child's time, not ours
+    assert time.monotonic() - begun[1] >= 1
+    assert within_processor_seconds(lambda: [1, "two"], 1) == [1, "two"]
+
+
+def test_limits_count_processor_seconds_of_a_search():
+    with processor_clock():
+        begun = time.monotonic()
+        time.sleep(0.3)
+        assert time.monotonic() - begun < 0.2
+    begun = time.monotonic()
+    time.sleep(0.01)
+    assert time.monotonic() - begun >= 0.01
