@@ -2,10 +2,12 @@
 
 Ten networks are trained on the spot to choose among five advisories. Each is compared with five others on a box
 of the size that is usual for such networks: an exact rewriting, copies with noise on every weight, and two with a
-planted difference. Nobody knows beforehand whether a difference exceeds epsilon on the box; a pair counts as
-solved when the verdict is a proof or an input that shows more. The baseline is the same search without the
-pairing of neurons: a relaxation of f and g as a product. A limit is of processor seconds, one process a pair, so that
-a busy machine does not change what is solved. Finished pairs are kept in the JSON file and not run again.
+planted difference. Nobody knows beforehand whether a difference exceeds epsilon = 0.05 on the box; a pair counts as
+solved when within the limit there is a proof that the checker accepts, or an input that shows more when replayed
+exactly. A limit is of processor seconds, one process a pair, so that a busy machine does not change what is solved.
+
+The product is the same search without the pairing of neurons: a relaxation of f and g for themselves. Finished pairs
+are kept in the JSON file and not run again.
 """
 
 from __future__ import annotations
@@ -177,12 +179,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="keep finished pairs here, and go on from them")
     parser.add_argument("--seconds", type=float, default=100.0, help="of a processor, for each pair and method")
     parser.add_argument("--jobs", type=int, default=1, help="pairs at a time")
-    parser.add_argument("--no-baseline", action="store_true", help="leave the product out")
+    parser.add_argument("--baseline", action="store_true", help="the product too")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="only so many, the first ones")
     options = parser.parse_args()
     lines = [Line(**line) for line in json.loads(options.json.read_text())] if _there(options.json) else []
     done = {(line.pair, line.method) for line in lines}
-    methods = ("paired",) if options.no_baseline else ("paired", "product")
+    methods = ("paired", "product") if options.baseline else ("paired",)
     names = [f"{RELATIONS[n % len(RELATIONS)]} {n // len(RELATIONS)}" for n in range(options.pairs)]
     missing = [(n, method) for method in methods for n, name in enumerate(names) if (name, method) not in done]
     with ProcessPoolExecutor(options.jobs) as pool:

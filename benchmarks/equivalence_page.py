@@ -1,4 +1,7 @@
-"""docs/equivalence.md: what the benchmarks of `verify equivalent` have measured, from their JSON files."""
+"""docs/equivalence.md: what the benchmarks of `verify equivalent` have measured, from their JSON files.
+
+A section whose file is not given stays as it is on the page.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ the proved bound over the largest difference that was attained at a point: 1 is 
 ratio that the same search reaches in the same time if it splits f's and g's neurons one by one instead of both by their
 phase. `unknown` means that the bounds did not meet within the limit: both still hold.
 """
+PAIRS, PEERS, ACAS, SOUNDNESS = "Single pairs", "Side by side", "Six layers of 50 on five inputs", "Soundness"
+HEADINGS = (PAIRS, PEERS, ACAS, SOUNDNESS)
 
 
 def pairs(lines: list[equivalence.Line]) -> str:
@@ -62,6 +67,29 @@ def soundness(reports: list[dict[str, Any]]) -> str:
     )
 
 
+def acas(lines: list[equivalence_acas.Line]) -> str:
+    """What the pairs are, what was solved of every relation, and in all."""
+    _, what, baseline = equivalence_acas.__doc__.split("\n\n")
+    explained = [what, baseline] if any(line.method == "product" for line in lines) else [what]
+    limits = " and ".join(f"{limit:g}" for limit in sorted({line.limit for line in lines}))
+    explained += [f"The limit was {limits} seconds.", equivalence_acas.table(lines)]
+    open_pairs = [line for line in lines if not line.solved]
+    if open_pairs:
+        rest = "; ".join(f"{line.pair}, at most {line.bound or float('inf'):.3g} proved" for line in open_pairs)
+        explained.append(f"Left open: {rest}.")
+    return "\n\n".join([*explained, "```\n" + equivalence_acas.summary(lines) + "\n```"])
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """Heading: text under it, of the page as it was; under "" what is above the first heading."""
+    first, *others = ("\n" + page).split("\n## ")
+    found = {"": first.strip()}
+    for other in others:
+        heading, _, text = other.partition("\n")
+        found[heading] = text.partition("\nThis page: ")[0].strip()
+    return found
+
+
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,23 +100,37 @@ def main() -> None:
     parser.add_argument("--note", default="", help="one paragraph on machine and limits")
     parser.add_argument("-o", dest="output", type=Path, required=True)
     options = parser.parse_args()
-    parts = [INTRODUCTION, options.note] if options.note else [INTRODUCTION]
+    sections = sections_of(options.output.read_text() if options.output.exists() else "")
+    if options.note or not sections[""]:
+        sections[""] = f"{INTRODUCTION}\n{options.note}"
+    sections |= measured(options)
+    ordered = [f"## {heading}\n\n{sections[heading]}" for heading in HEADINGS if heading in sections]
+    last = "This page: `python -m benchmarks.equivalence_page -o docs/equivalence.md` with these files; "
+    last += "a section whose file is not given stays as it is."
+    write_whole(options.output, ("\n\n".join([sections[""].strip(), *ordered, last]) + "\n").encode())
+
+
+def measured(options: argparse.Namespace) -> dict[str, str]:
+    """The sections whose files are given."""
+    found = {}
     if options.pairs:
         read = [entry for path in options.pairs for entry in json.loads(path.read_text())]
-        parts += ["## Single pairs", "`python -m benchmarks.equivalence --json FILE`", pairs([_line(e) for e in read])]
+        found[PAIRS] = f"`python -m benchmarks.equivalence --json FILE`\n\n{pairs([_line(e) for e in read])}"
     if options.side_by_side:
         answers = [equivalence_side_by_side.Line(**e) for e in json.loads(options.side_by_side.read_text())]
-        parts += ["## Side by side", "`python -m benchmarks.equivalence_side_by_side --json FILE`"]
-        parts += [equivalence_side_by_side.__doc__.partition("\n\n")[2], equivalence_side_by_side.table(answers)]
+        parts = ["`python -m benchmarks.equivalence_side_by_side --json FILE`"]
+        parts += [
+            equivalence_side_by_side.__doc__.partition("\n\n")[2].strip(),
+            equivalence_side_by_side.table(answers),
+        ]
+        found[PEERS] = "\n\n".join(parts)
     if options.acas:
         lines = [equivalence_acas.Line(**entry) for entry in json.loads(options.acas.read_text())]
-        parts += ["## Six layers of 50 on five inputs", "`python -m benchmarks.equivalence_acas --json FILE`"]
-        parts += [equivalence_acas.__doc__.partition("\n\n")[2], "```\n" + equivalence_acas.summary(lines) + "\n```"]
+        found[ACAS] = f"`python -m benchmarks.equivalence_acas --json FILE`\n\n{acas(lines)}"
     if options.soundness:
         command = "`python -m benchmarks.equivalence_soundness --from N --pairs N --json FILE`"
-        parts += ["## Soundness", command, soundness([json.loads(p.read_text()) for p in options.soundness])]
-    parts.append("This page: `python -m benchmarks.equivalence_page -o docs/equivalence.md` with these files.")
-    write_whole(options.output, ("\n\n".join(part.strip() for part in parts) + "\n").encode())
+        found[SOUNDNESS] = f"{command}\n\n{soundness([json.loads(p.read_text()) for p in options.soundness])}"
+    return found
 
 
 def _line(entry: dict[str, object]) -> equivalence.Line:
