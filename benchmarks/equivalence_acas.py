@@ -176,17 +176,18 @@ def table(lines: list[Line]) -> str:
 def main() -> None:
     """Measure what the file lacks, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="only the pairs whose names contain one of these")
     parser.add_argument("--json", type=Path, help="keep finished pairs here, and go on from them")
     parser.add_argument("--seconds", type=float, default=100.0, help="of a processor, for each pair and method")
     parser.add_argument("--jobs", type=int, default=1, help="pairs at a time")
     parser.add_argument("--baseline", action="store_true", help="the product too")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="only so many, the first ones")
     options = parser.parse_args()
     lines = [Line(**line) for line in json.loads(options.json.read_text())] if _there(options.json) else []
     done = {(line.pair, line.method) for line in lines}
     methods = ("paired", "product") if options.baseline else ("paired",)
-    names = [f"{RELATIONS[n % len(RELATIONS)]} {n // len(RELATIONS)}" for n in range(options.pairs)]
-    missing = [(n, method) for method in methods for n, name in enumerate(names) if (name, method) not in done]
+    names = [f"{RELATIONS[n % len(RELATIONS)]} {n // len(RELATIONS)}" for n in range(PAIRS)]
+    chosen = [n for n in range(PAIRS) if not options.names or any(part in names[n] for part in options.names)]
+    missing = [(n, method) for method in methods for n in chosen if (names[n], method) not in done]
     with ProcessPoolExecutor(options.jobs) as pool:
         for future in as_completed([pool.submit(measured, *task, options.seconds) for task in missing]):
             lines.append(future.result())
