@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from random import Random
 from typing import TypeVar
 
@@ -90,6 +89,10 @@ class LastSearch:
         self._generator = np.random.default_rng(random.getrandbits(64))
         self._parts: dict[Where, list[PartialRow]] = {}  # of neurons that lack weights
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
+        self._aimed_at: set[tuple[int, int, int]] = set()  # (layer, neuron, feature) of weights that were aimed at
+        self._aim: tuple[int, int, int] | None = None  # the weight that is aimed at
+        self._calm = False  # did all unusual points fit, once?
+        self._fresh = True  # has the copy changed since?
         self.quiet = False  # was there no point at last where the copy is wrong?
 
     def next(self, outputs: Sequence[OutputRow]) -> Overlooked | None:
@@ -103,7 +106,7 @@ class LastSearch:
         """
         probe, known, generator = self._probe, self._known, self._generator
         copy = _copy(known, combined(outputs, probe.choice))
-        begun = _surprise(probe, copy, chain(self._unusual(), self._aimed()))
+        begun = _surprise(probe, copy, self._places())
         self.quiet = begun is None
         if begun is None:
             return None
@@ -127,6 +130,23 @@ class LastSearch:
                 return found
         return next(filter(None, (self._resolved(*turn, outputs) for turn in turns.items())), None)
 
+    def _places(self) -> Iterator[Vector]:
+        """Points where the copy may be wrong, the most telling ones first, shape (points, inputs) each."""
+        self._aim = None
+        if not self._calm:
+            yield from self._unusual()
+        self._fresh = self._fresh and self._calm
+        self._calm = True
+        yield from self._aimed()
+        if self._fresh:
+            yield from self._unusual()
+
+    def _progressed(self) -> None:
+        """The copy has changed: what was aimed at may show more."""
+        self._fresh = True
+        if self._aim is not None:
+            self._aimed_at.discard(self._aim)
+
     def _unusual(self) -> Iterator[Vector]:
         """Points where neurons of the incomplete layers may be on that hardly ever are, shape (points, inputs)."""
         below = [Known(self._known.inputs, self._known.layers[:layer]) for layer in self._incomplete]
@@ -140,9 +160,15 @@ class LastSearch:
         for (layer, number), features in sorted(self.lacking.items()):
             row = self._known.layers[layer][number].without(list(features))
             for feature in sorted(features):
+                weight = layer, number, feature
+                if weight in self._aimed_at:
+                    continue
+                self._aimed_at.add(weight)
                 points = on_together(self._known, layer - 1, feature, row, self._generator)
                 if len(points):
+                    self._aim = weight
                     yield points
+                self._aim = None
 
     def _resolved(self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
         """Solve what the next layer makes of a neuron once more, with places where the copy was wrong behind it."""
@@ -155,6 +181,7 @@ class LastSearch:
             self._known.changed()
             return None
         self._lacks(where[0] + 1, where[1], solved.unseen)
+        self._progressed()
         return Overlooked(*where, solved.outputs, False)
 
     def _solved_again(
@@ -199,6 +226,7 @@ class LastSearch:
             solved = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
             if solved is not None and seen.better(_copy(known, combined(solved, self._probe.choice))):
                 neuron = len(known.layers[layer]) - 1 if same is None else same
+                self._progressed()
                 self._parts[layer, neuron] = search.result.parts.get(number, [])
                 return Overlooked(layer, neuron, solved, same is None)
             known.layers[:] = before

@@ -32,6 +32,7 @@ from precise.signatures.reach import LARGE_BITS, halved
 
 POOL = 4096  # random points, from the best of which it is climbed to where the neuron is on
 CLIMBERS, ROUNDS = 32, 48
+ARRIVED = 0.75  # of the climbers, after which the others are not waited for
 SEGMENTS = 512  # from there to other points
 HALVINGS = 53  # of a segment: to float64 accuracy
 PLACES = 128  # asked at most
@@ -258,17 +259,20 @@ def _points_before(known: Known, layer: int, neuron: int, behind: int, generator
 def on_together(known: Known, layer: int, neuron: int, row: Row, generator: np.random.Generator) -> Vector:
     """Points climbed to at which a neuron and a row over its layer are on, if there are any; nothing is asked."""
     pool = random_points(known, generator, POOL)
-    both = Known(known.inputs, [*known.layers[: layer + 1], [row]])
-    first, second = _values(both, layer, neuron), _values(both, layer + 1, 0)
-    sizes = [float(np.median(np.abs(values(pool)))) or 1.0 for values in (first, second)]
+    floats = FloatLayers(Known(known.inputs, [*known.layers[: layer + 1], [row]]))
 
-    def least(points: Vector) -> Vector:
-        found: Vector = np.minimum(first(points) / sizes[0], second(points) / sizes[1])
-        return found
+    def values(points: Vector) -> Vector:
+        below, last = floats.preactivations(points)[-2:]
+        return np.stack([below[:, neuron], last[:, 0]], axis=1)
 
-    pool = np.concatenate([pool, *(_climbed(pool, values, generator) for values in (first, second))])
-    points = _climbed(pool, least, generator)
-    return points[least(points) > 0]
+    sizes = np.median(np.abs(values(pool)), axis=0)
+    sizes[sizes == 0] = 1.0
+    single = [
+        _climbed(pool, lambda points: values(points)[:, 0], generator),
+        _climbed(pool, lambda points: values(points)[:, 1], generator),
+    ]
+    points = _climbed(np.concatenate([pool, *single]), lambda points: (values(points) / sizes).min(axis=1), generator)
+    return points[(values(points) > 0).all(axis=1)]
 
 
 def _values(known: Known, layer: int, neuron: int) -> Callable[[Vector], Vector]:
@@ -292,6 +296,8 @@ def _climbed(pool: Vector, values: Callable[[Vector], Vector], generator: np.ran
 
     points = highest(pool, score, CLIMBERS)
     for _ in range(ROUNDS):
+        if (values(points) > 0).mean() >= ARRIVED:
+            break
         points = climb(points, score, pool, generator)
     return points
 

@@ -18,7 +18,7 @@ class FloatLayers:
     """Preactivations of known layers, each neuron on a scale of its own (a positive factor), in float64."""
 
     def __init__(self, known: Known) -> None:
-        self._layers: list[tuple[Vector, Vector, Vector]] = []
+        self._layers: list[tuple[Vector, Vector | None, Vector]] = []  # minus: None where all are 0
         self._linear: list[Vector] = []
         exponents = [0] * known.inputs
         for rows in known.layers:
@@ -26,7 +26,7 @@ class FloatLayers:
             width = len(exponents)
             table = np.array([entry for entry, _ in scaled]).reshape(len(rows), 2 * width + 1)
             plus, minus = np.ascontiguousarray(table[:, :width].T), np.ascontiguousarray(table[:, width:-1].T)
-            self._layers.append((plus, minus, table[:, -1]))
+            self._layers.append((plus, minus if minus.any() else None, table[:, -1]))
             self._linear.append(np.flatnonzero([row.linear for row in rows]))
             exponents = [exponent for _, exponent in scaled]
 
@@ -44,19 +44,24 @@ class FloatLayers:
         *_, (values, positive, negative) = self._upwards(points)
         plus, minus, bias = self._layers[-1]
         sizes = np.abs(positive) @ np.abs(plus) + np.abs(bias)
-        return values, sizes if negative is None else sizes + np.abs(negative) @ np.abs(minus)
+        return values, sizes if negative is None or minus is None else sizes + np.abs(negative) @ np.abs(minus)
 
     def _upwards(self, points: Vector) -> Iterator[tuple[Vector, Vector, Vector | None]]:
-        """(preactivations, what comes in, what of it is below 0 turned round) of each layer; inputs are not turned."""
+        """(preactivations, what comes in, what of it is below 0 turned round) of each layer.
+
+        Inputs are not turned, nor is what no neuron takes in.
+        """
         positive: Vector = points
         negative: Vector | None = None
-        for (plus, minus, bias), linear in zip(self._layers, self._linear, strict=True):
+        for number, (plus, minus, bias) in enumerate(self._layers):
             values = positive @ plus
-            if negative is not None:
+            if negative is not None and minus is not None:
                 values += negative @ minus
             values += bias
             yield values, positive, negative
-            positive, negative = sides(values, linear)
+            positive = _handed_on(values, self._linear[number])
+            both = number + 1 < len(self._layers) and self._layers[number + 1][1] is not None
+            negative = positive - values if both else None
 
 
 def sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:
@@ -66,9 +71,15 @@ def sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:
         values: shape (points, neurons).
         linear: the indices of the linear neurons.
     """
-    positive = np.maximum(values, 0.0)
-    positive[:, linear] = values[:, linear]
+    positive = _handed_on(values, linear)
     return positive, positive - values
+
+
+def _handed_on(values: Vector, linear: Vector) -> Vector:
+    positive: Vector = np.maximum(values, 0.0)
+    if len(linear):
+        positive[:, linear] = values[:, linear]
+    return positive
 
 
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
