@@ -8,44 +8,28 @@ place that fits to one that does not, the first critical point that the copy doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
 import numpy as np
-from flint import fmpq, fmpz_mat
 
-from precise.arithmetic import common_denominator, primitive
 from precise.equations.partial_rows import PartialRow
+from precise.layers.differing import Seen, Where, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
+from precise.layers.insertion import appended, factors, joined, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
-from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, with_weights
-from precise.layers.surprise import Looked, look, nearest, predicted, short
-from precise.regions.aim import line_between, random_points
-from precise.regions.climb import steps
-from precise.regions.critical_points import CriticalPoint, critical_points
+from precise.layers.postponed import Solved, on_together, solve_postponed, with_weights
+from precise.layers.surprise import nearest
+from precise.regions.aim import random_points
+from precise.regions.critical_points import CriticalPoint
 from precise.regions.extremes import Extremes
-from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Vector
-from precise.regions.local_map import Known, Pattern, Row
+from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 
 BATCH = 64  # points climbed to at once
 QUIET = 16  # such batches without a surprise, for every incomplete layer, before nothing counts as overlooked
-SPREAD = 16  # points that wander from the surprising ones to others
-ROUNDS = 32  # of wandering, one query a point
-TRIED = 32  # steps of which one is taken that goes, in float64, towards where a further neuron is on
-NARROWED = 12  # halvings of the way from a fitting to a surprising point
-SHARED = 3  # entries in which two rows agree before they are one neuron's
-FEWER = 8  # as many places have to be mended for one that is no longer right
-SHARE_POINTS = 4096  # random points that tell on which side a neuron hardly ever is
-
-
-T = TypeVar("T")
-Where = tuple[int, int]  # (layer, neuron), from 0
-Copy = Callable[[Sequence[Point]], list[fmpq]]  # what the probe would answer if nothing were missing
 
 
 @dataclass(frozen=True)
@@ -105,8 +89,8 @@ class LastSearch:
             BudgetExceeded, OracleError, PrecisionError: from the oracle.
         """
         probe, known, generator = self._probe, self._known, self._generator
-        copy = _copy(known, combined(outputs, probe.choice))
-        begun = _surprise(probe, copy, self._places())
+        copy = copy_of(known, combined(outputs, probe.choice))
+        begun = surprise(probe, copy, self._places())
         self.quiet = begun is None
         if begun is None:
             return None
@@ -114,18 +98,18 @@ class LastSearch:
         turns: dict[Where, list[Point]] = {}
         for layer in self._incomplete:
             below = Known(known.inputs, known.layers[:layer])
-            more = _spread(probe, copy, below, looked.surprising, pool, generator)
+            more = spread(probe, copy, below, looked.surprising, pool, generator)
             fitting = looked.fitting + more.fitting
             surfaces: list[CriticalPoint] = []
             for point in more.surprising:
-                first = _first(probe, known, copy, nearest(fitting, point), point)
+                first = first_change(probe, known, copy, nearest(fitting, point), point)
                 if first is None:
                     continue
                 if first.known is None:
                     surfaces.append(first.at)
                 else:
                     turns.setdefault(first.known, []).append(first.at.at)
-            found = self._among(surfaces, layer, outputs, _Seen(copy, fitting, more.surprising))
+            found = self._among(surfaces, layer, outputs, Seen(copy, fitting, more.surprising))
             if found is not None:
                 return found
         return next(filter(None, (self._resolved(*turn, outputs) for turn in turns.items())), None)
@@ -200,7 +184,7 @@ class LastSearch:
         return {i for (at, i), features in self.lacking.items() if at == layer + 1 and neuron in features}
 
     def _among(
-        self, surfaces: Sequence[CriticalPoint], layer: int, outputs: Sequence[OutputRow], seen: _Seen
+        self, surfaces: Sequence[CriticalPoint], layer: int, outputs: Sequence[OutputRow], seen: Seen
     ) -> Overlooked | None:
         known, had = self._known, len(self._known.layers[layer])
         search = LayerSearch(
@@ -224,7 +208,7 @@ class LastSearch:
             same = self._same(layer, row, lacking)
             before, kept = list(known.layers), (self._parts, self.lacking)
             solved = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
-            if solved is not None and seen.better(_copy(known, combined(solved, self._probe.choice))):
+            if solved is not None and seen.better(copy_of(known, combined(solved, self._probe.choice))):
                 neuron = len(known.layers[layer]) - 1 if same is None else same
                 self._progressed()
                 self._parts[layer, neuron] = search.result.parts.get(number, [])
@@ -248,9 +232,9 @@ class LastSearch:
         self.lacking = dict(self.lacking)
         if same is not None:
             return self._completed(layer, same, row, lacking, outputs, near)
-        likely = _rarely_on(self._known, layer, row, lacking, self._random)
-        for tried in (likely, _turned_around(likely, lacking)):
-            solved = _appended(self._probe, self._known, outputs, layer, tried, self._random, near)
+        likely = rarely_on(self._known, layer, row, lacking, self._random)
+        for tried in (likely, turned_around(likely, lacking)):
+            solved = appended(self._probe, self._known, outputs, layer, tried, self._random, near)
             if solved is not None:
                 neuron = len(self._known.layers[layer]) - 1
                 self.lacking[layer, neuron] = frozenset(lacking)
@@ -269,8 +253,8 @@ class LastSearch:
     ) -> tuple[OutputRow, ...]:
         """Give a neuron the weights that this row of it tells, and solve what was not told without them."""
         known, absent, other = self._known, self.lacking[layer, number], self._known.layers[layer][number]
-        joined, scale = _joined(row, lacking, other, absent)
-        known.layers[layer] = [joined if n == number else r for n, r in enumerate(known.layers[layer])]
+        whole, scale = joined(row, lacking, other, absent)
+        known.layers[layer] = [whole if n == number else r for n, r in enumerate(known.layers[layer])]
         known.changed()
         self.lacking[layer, number] = absent & lacking
         if layer + 1 == len(known.layers):
@@ -301,190 +285,6 @@ class LastSearch:
             absent = self.lacking.get((layer, number), frozenset())
             if absent:
                 a, b = (each.without([*absent, *lacking]) for each in (row, other))
-                if _factors(a, b) is not None:
+                if factors(a, b) is not None:
                     return number
         return None
-
-
-def _joined(row: Row, lacking: Set[int], other: Row, absent: Set[int]) -> tuple[Row, fmpq]:
-    """A row of a neuron with weights that it lacks from another one of it, on whose side it is; its factor over that.
-
-    Args:
-        absent: what the other row lacks; of what both lack it has what the other one has instead.
-    """
-    factors = _factors(row.without([*absent, *lacking]), other.without([*absent, *lacking]))
-    assert factors is not None
-    weights = [
-        w * factors[1] if j in lacking else v * factors[0]
-        for j, (v, w) in enumerate(zip(row.plus, other.plus, strict=True))
-    ]
-    whole = [int(v.p) for v in primitive([*map(fmpq, weights), fmpq(row.bias * factors[0])])]
-    joined = replace(row, plus=tuple(whole[:-1]), bias=whole[-1])
-    shared = next(j for j, w in enumerate([*other.plus, other.bias]) if w and j not in absent)
-    scale = fmpq(whole[shared], [*other.plus, other.bias][shared])
-    return (joined, scale) if scale > 0 else (joined.negated(), -scale)
-
-
-class _Seen:
-    """What a copy was right and wrong about."""
-
-    def __init__(self, copy: Copy, fitting: Sequence[Point], surprising: Sequence[Point]) -> None:
-        self._fitting, self._surprising = fitting, surprising
-        self._right, self._wrong = copy(fitting), copy(surprising)
-
-    def better(self, other: Copy) -> bool:
-        """Is another copy right wherever this one was, and not as this one where it was wrong, but for few places?"""
-        broken = sum(a != b for a, b in zip(other(self._fitting), self._right, strict=True))
-        mended = sum(a != b for a, b in zip(other(self._surprising), self._wrong, strict=True))
-        return mended > 0 and broken * FEWER <= mended
-
-
-def _factors(a: Row, b: Row) -> tuple[int, int] | None:
-    """By which two rows are to be multiplied to be one, if there are such and the rows are not 0 in two places."""
-    pairs = list(zip([*a.plus, a.bias], [*b.plus, b.bias], strict=True))
-    lead = next((pair for pair in pairs if pair[0]), None)
-    if lead is None or not lead[1] or sum(bool(v) for v, _ in pairs) < SHARED:
-        return None
-    return (lead[1], lead[0]) if all(v * lead[1] == w * lead[0] for v, w in pairs) else None
-
-
-def _copy(known: Known, scalar: OutputRow) -> Copy:
-    scale = common_denominator([*scalar.weights, scalar.bias])
-    column = fmpz_mat([[int((v * scale).p)] for v in (*scalar.weights, scalar.bias)])
-    return partial(predicted, known, column, int(scale))
-
-
-def _surprise(probe: Probe, copy: Copy, draws: Iterable[Vector]) -> tuple[Looked, Vector] | None:
-    """Points with the first surprises and all fitting ones before, and those drawn last; None when there are none."""
-    fitting: list[Point] = []
-    for points in draws:
-        seen = look(probe, points, copy)
-        fitting += seen.fitting
-        if seen.surprising and fitting:
-            return Looked(fitting, seen.surprising), points
-    return None
-
-
-def _spread(
-    probe: Probe, copy: Copy, known: Known, surprising: Sequence[Point], pool: Vector, generator: np.random.Generator
-) -> Looked:
-    """Surprising points at which as many neurons below as can be are on, and points near them that fit.
-
-    Args:
-        known: the layers below the neuron's.
-        surprising: where it begins.
-        pool: points whose differences are the directions of the steps.
-    """
-    floats = FloatLayers(known) if known.layers else None
-
-    def features(points: Vector) -> Vector:
-        return floats.preactivations(points)[-1] if floats else points
-
-    points = to_floats(surprising)[generator.integers(len(surprising), size=SPREAD)]
-    sizes = np.median(np.abs(features(pool)), axis=0)
-    seen, fitting, kept = np.zeros(len(sizes), dtype=bool), list[Point](), [points]
-    for _ in range(ROUNDS):
-        wanted = np.flatnonzero(~seen) if not seen.all() else np.arange(len(sizes))
-        goals = generator.choice(wanted, size=SPREAD)
-        tried = points[:, None] + steps(points, pool, generator, TRIED)
-        values = features(tried.reshape(-1, tried.shape[2])).reshape(*tried.shape[:2], -1)
-        rows = np.arange(SPREAD)
-        start = features(points)[rows, goals]
-        better = values[rows, :, goals] > start[:, None]
-        best = (better * generator.random(better.shape)).argmax(axis=1)
-        ahead = tried[rows, best]
-        looked = look(probe, ahead, copy)
-        fitting += looked.fitting
-        surprises = {tuple(point) for point in looked.surprising}
-        moved = np.array([tuple(short(point)) in surprises for point in ahead])
-        points = np.where(moved[:, None], ahead, points)
-        on = (values[rows, best] > 0) & moved[:, None]
-        news = on & ~seen
-        kept += [points[news.any(axis=1)]]
-        seen |= on.any(axis=0)
-    found = {tuple(short(point)) for point in np.concatenate([*kept, points])}
-    return Looked(fitting, [list(point) for point in sorted(found)])
-
-
-@dataclass(frozen=True)
-class _Change:
-    """Where the copy ceases to be right."""
-
-    at: CriticalPoint
-    known: Where | None  # the known neuron that changes its state there, if one does
-
-
-def _first(probe: Probe, known: Known, copy: Copy, fitting: Point, surprising: Point) -> _Change | None:
-    """The first critical point on the way that the copy does not have, else the first one that it has, if seen."""
-    low, high = fitting, surprising
-    for _ in range(NARROWED):
-        middle = [(a + b) >> 1 for a, b in zip(low, high, strict=True)]
-        fits = [piece.value for piece in probe.pieces([middle], [])] == copy([middle])
-        low, high = (middle, high) if fits else (low, middle)
-    found = critical_points(probe, *line_between(low, high))
-    if not found:
-        return None
-    patterns = known.patterns([side for point in found for side in (point.before, point.after)])
-    turned = [_changed(*patterns[2 * n : 2 * n + 2]) for n in range(len(found))]
-    fresh = [_Change(point, None) for point, where in zip(found, turned, strict=True) if where is None]
-    return fresh[0] if fresh else _Change(found[0], turned[0])
-
-
-def _changed(before: Pattern, after: Pattern) -> Where | None:
-    """The first neuron that has another state after."""
-    pairs = enumerate(zip(before, after, strict=True))
-    changes = ((layer, j) for layer, (a, b) in pairs for j, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
-    return next(changes, None)
-
-
-def _appended(
-    probe: Probe,
-    known: Known,
-    outputs: Sequence[OutputRow],
-    layer: int,
-    row: Row,
-    random: Random,
-    near: Sequence[Point],
-) -> Solved | None:
-    """Put a neuron into the known part, and solve what the next layer makes of it; None if nothing shows that.
-
-    Args:
-        near: points, some of which are by its surface.
-    """
-    before, neuron = list(known.layers), len(known.layers[layer])
-    known.layers[layer] = [*known.layers[layer], row]
-    if layer + 1 < len(known.layers):
-        known.layers[layer + 1] = [replace(r, plus=(*r.plus, 0), minus=(*r.minus, 0)) for r in known.layers[layer + 1]]
-        known.changed()
-        solved = solve_postponed(probe, known, outputs, layer, neuron, random, near)
-        if len(solved.unseen) < len(known.layers[layer + 1]):
-            return solved
-    else:
-        known.changed()
-        wider = [OutputRow((*output.weights, fmpq(0)), output.bias) for output in outputs]
-        last = solve_last(probe, known, wider, neuron, random, near)
-        if last is not None:
-            return Solved(last, ())
-    known.layers[:] = before
-    known.changed()
-    return None
-
-
-def _rarely_on(known: Known, layer: int, row: Row, lacking: Set[int], random: Random) -> Row:
-    """The row with the side called positive on which random points hardly ever are; what it lacks keeps it off."""
-    generator = np.random.default_rng(random.getrandbits(64))
-    bare = row.without(list(lacking))
-    floats = FloatLayers(Known(known.inputs, [*known.layers[:layer], [bare]]))
-    values = floats.preactivations(random_points(known, generator, SHARE_POINTS))
-    usual = values[-1][:, 0]
-    if lacking:
-        apart = (values[-2][:, list(lacking)] <= 0).all(axis=1)
-        usual = usual[apart] if apart.any() else usual
-    chosen = bare.negated() if (usual > 0).mean() > 1 / 2 else bare
-    large = max(abs(w) for w in (*row.plus, row.bias))  # as what is lacking was taken to be
-    return replace(chosen, plus=tuple(-large if j in lacking else w for j, w in enumerate(chosen.plus)))
-
-
-def _turned_around(row: Row, lacking: Set[int]) -> Row:
-    """The row with its other side called positive; what it lacks keeps it off all the same."""
-    return replace(row.negated(), plus=tuple(w if j in lacking else -w for j, w in enumerate(row.plus)))

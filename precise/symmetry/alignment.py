@@ -55,6 +55,8 @@ class LayerAlignment:
         return {match.value: counts[match] for match in Match if counts[match]}
 
 
+DWARFED = fmpq(2) ** 40  # times the median of a row's entries: far above what trained weights span
+
 Rows = list[list[fmpq]]  # (bias, weights ...) of every neuron
 
 
@@ -160,10 +162,15 @@ def _cosine(row: list[fmpq], other: list[fmpq]) -> float:
 
 
 def _unit(rows: Rows) -> np.ndarray:
-    """Rows of length 1 in float64 (0 for rows of zeros), whatever the size of the numbers."""
+    """Rows of length 1 in float64 (0 for rows of zeros), whatever the size of the numbers.
+
+    An entry that dwarfs the others stands for a weight that acts nowhere and is not known: it counts as 0.
+    """
     found = []
     for row in rows:
-        largest = max(abs(value) for value in row) or fmpq(1)
-        floats = np.array([to_float(value / largest) for value in row])
+        sizes = sorted(abs(value) for value in row if value)
+        most = DWARFED * sizes[len(sizes) // 2] if sizes else fmpq(1)
+        largest = max((size for size in sizes if size <= most), default=fmpq(1))
+        floats = np.array([to_float(value / largest) if abs(value) <= most else 0.0 for value in row])
         found.append(floats / (float(np.linalg.norm(floats)) or 1.0))
     return np.array(found)

@@ -5,6 +5,7 @@ from flint import fmpq
 
 from fixtures import mutants
 from precise import InputError, Network
+from precise.network import Layer
 from precise.random_networks import random_network
 from precise.symmetry.alignment import Match, align
 
@@ -43,6 +44,19 @@ def test_one_unit_in_the_last_place_is_named_with_its_entry():
     assert (pair.match, pair.entries, pair.scale) == (Match.DIFFERS, (5,), 9)
     assert matches(NETWORK, mutants.shift_bias(NETWORK, 4, 2, "1e-40"), 4) == [Match.EXACT, Match.DIFFERS]
     assert align(NETWORK, mutants.shift_bias(NETWORK, 4, 2, "1e-40"))[3].pairs[1].entries == (0,)
+
+
+def test_weights_that_stand_for_unknown_ones_do_not_mix_rows_up():
+    other = mutants.permute_pair(NETWORK, 2, 1, 4)
+    layers = list(other.layers)
+    rows = [list(row) for row in layers[1].weights]
+    for row in rows[:3]:
+        row[2] = fmpq(-(2**80))
+    layers[1] = Layer(tuple(map(tuple, rows)), layers[1].biases)
+    found = align(NETWORK, Network(tuple(layers)))
+    assert [pair.second for pair in found[1].pairs] == [4, 2, 3, 1, 5]
+    assert [pair.entries for pair in found[1].pairs] == [(), (3,), (3,), (3,), ()]
+    assert found[2].count() == {"exact": 5}
 
 
 def test_neurons_without_counterpart_are_missing_or_extra():

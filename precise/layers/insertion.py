@@ -1,0 +1,102 @@
+"""Rows that are put into a copy which is whole but for them, or complete one of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+from flint import fmpq
+
+from precise.arithmetic import primitive
+from precise.layers.output_layer import OutputRow
+from precise.layers.postponed import Solved, solve_last, solve_postponed
+from precise.regions.aim import random_points
+from precise.regions.float_layers import FloatLayers
+from precise.regions.local_map import Known, Row
+from precise.regions.probe import Point, Probe
+
+SHARED = 3  # entries in which two rows agree before they are one neuron's
+SHARE_POINTS = 4096  # random points that tell on which side a neuron hardly ever is
+
+
+def factors(a: Row, b: Row) -> tuple[int, int] | None:
+    """By which two rows are to be multiplied to be one, if there are such and the rows are not 0 in two places."""
+    pairs = list(zip([*a.plus, a.bias], [*b.plus, b.bias], strict=True))
+    lead = next((pair for pair in pairs if pair[0]), None)
+    if lead is None or not lead[1] or sum(bool(v) for v, _ in pairs) < SHARED:
+        return None
+    return (lead[1], lead[0]) if all(v * lead[1] == w * lead[0] for v, w in pairs) else None
+
+
+def joined(row: Row, lacking: Set[int], other: Row, absent: Set[int]) -> tuple[Row, fmpq]:
+    """A row of a neuron with weights that it lacks from another one of it, on whose side it is; its factor over that.
+
+    Args:
+        absent: what the other row lacks; of what both lack it has what the other one has instead.
+    """
+    found = factors(row.without([*absent, *lacking]), other.without([*absent, *lacking]))
+    assert found is not None
+    weights = [
+        w * found[1] if j in lacking else v * found[0]
+        for j, (v, w) in enumerate(zip(row.plus, other.plus, strict=True))
+    ]
+    whole = [int(v.p) for v in primitive([*map(fmpq, weights), fmpq(row.bias * found[0])])]
+    whole_row = replace(row, plus=tuple(whole[:-1]), bias=whole[-1])
+    shared = next(j for j, w in enumerate([*other.plus, other.bias]) if w and j not in absent)
+    scale = fmpq(whole[shared], [*other.plus, other.bias][shared])
+    return (whole_row, scale) if scale > 0 else (whole_row.negated(), -scale)
+
+
+def appended(
+    probe: Probe,
+    known: Known,
+    outputs: Sequence[OutputRow],
+    layer: int,
+    row: Row,
+    random: Random,
+    near: Sequence[Point],
+) -> Solved | None:
+    """Put a neuron into the known part, and solve what the next layer makes of it; None if nothing shows that.
+
+    Args:
+        near: points, some of which are by its surface.
+    """
+    before, neuron = list(known.layers), len(known.layers[layer])
+    known.layers[layer] = [*known.layers[layer], row]
+    if layer + 1 < len(known.layers):
+        known.layers[layer + 1] = [replace(r, plus=(*r.plus, 0), minus=(*r.minus, 0)) for r in known.layers[layer + 1]]
+        known.changed()
+        solved = solve_postponed(probe, known, outputs, layer, neuron, random, near)
+        if len(solved.unseen) < len(known.layers[layer + 1]):
+            return solved
+    else:
+        known.changed()
+        wider = [OutputRow((*output.weights, fmpq(0)), output.bias) for output in outputs]
+        last = solve_last(probe, known, wider, neuron, random, near)
+        if last is not None:
+            return Solved(last, ())
+    known.layers[:] = before
+    known.changed()
+    return None
+
+
+def rarely_on(known: Known, layer: int, row: Row, lacking: Set[int], random: Random) -> Row:
+    """The row with the side called positive on which random points hardly ever are; what it lacks keeps it off."""
+    generator = np.random.default_rng(random.getrandbits(64))
+    bare = row.without(list(lacking))
+    floats = FloatLayers(Known(known.inputs, [*known.layers[:layer], [bare]]))
+    values = floats.preactivations(random_points(known, generator, SHARE_POINTS))
+    usual = values[-1][:, 0]
+    if lacking:
+        apart = (values[-2][:, list(lacking)] <= 0).all(axis=1)
+        usual = usual[apart] if apart.any() else usual
+    chosen = bare.negated() if (usual > 0).mean() > 1 / 2 else bare
+    large = max(abs(w) for w in (*row.plus, row.bias))  # as what is lacking was taken to be
+    return replace(chosen, plus=tuple(-large if j in lacking else w for j, w in enumerate(chosen.plus)))
+
+
+def turned_around(row: Row, lacking: Set[int]) -> Row:
+    """The row with its other side called positive; what it lacks keeps it off all the same."""
+    return replace(row.negated(), plus=tuple(w if j in lacking else -w for j, w in enumerate(row.plus)))
