@@ -55,16 +55,22 @@ class PhaseBlock(Block):
         return replace(self, phases=tuple(p for p in self.phases if p == phase))
 
     @cached_property
-    def vertices(self) -> list[tuple[fmpq, fmpq, fmpq, fmpq]]:
-        """All (z, d, h, e) where a function that is affine in z, d, h, e can be greatest; none: no execution."""
-        found = set()
+    def lines(self) -> list[tuple[int, list[tuple[fmpq, fmpq]]]]:
+        """Per phase that has executions, all (z, h) where a function that is affine in them can be greatest."""
+        found = []
         for phase in self.phases:
             low = max(self.zl, -self.reach) if phase else self.zl
             high = self.zu if phase else min(self.zu, self.reach)
             if low <= high and self.dl <= self.du:
-                lines = {low, high, *([ZERO] if low < 0 < high else [])}
-                found |= {(z, d, max(z, ZERO), phase * d) for z in lines for d in (self.dl, self.du)}
-        return list(found)
+                values = [low, high, *([ZERO] if low < 0 < high else [])]
+                found.append((phase, [(z, max(z, ZERO)) for z in values]))
+        return found
+
+    @cached_property
+    def vertices(self) -> list[tuple[fmpq, fmpq, fmpq, fmpq]]:
+        """All (z, d, h, e) where a function that is affine in z, d, h, e can be greatest; none: no execution."""
+        ends = self.dl, self.du
+        return [(z, d, h, phase * d) for phase, line in self.lines for z, h in line for d in ends]
 
     @cached_property
     def active(self) -> tuple[fmpq, fmpq] | None:
@@ -84,6 +90,15 @@ class PhaseBlock(Block):
         if self.alike is not None and (z, d) == self.exact(h, e):
             return ZERO
         return self.greatest(h, e, z, d)
+
+    def greatest(self, h: fmpq, e: fmpq, z: fmpq, d: fmpq) -> fmpq | None:
+        """The same maximum: in a phase z and d do not depend on each other. None: no execution."""
+        found = []
+        for phase, line in self.lines:
+            slope = e - d if phase else -d
+            most = slope * (self.du if slope > 0 else self.dl)
+            found.append(max(h * state - z * value for value, state in line) + most)
+        return max(found, default=None)
 
     def slopes(self, h: fmpq, e: fmpq) -> tuple[fmpq, fmpq]:
         """The rule: multipliers of (z, d) for coefficients of (h, e), slopes of planes above the block."""

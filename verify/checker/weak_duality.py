@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from verify.checker.block import KINDS, Block
 from verify.checker.encoding import Json, number, numbers, rounded
@@ -20,20 +20,43 @@ from verify.checker.joint import ONE, ZERO, JointLayer, Row
 
 
 @dataclass(frozen=True)
+class Box:
+    """A box of inputs; parts that share it also share its integers."""
+
+    lower: tuple[fmpq, ...]
+    upper: tuple[fmpq, ...]
+
+    @cached_property
+    def around(self) -> tuple[fmpz_mat, fmpz_mat, fmpz]:
+        """Twice the centre and the radius, columns of integers over one denominator, which comes doubled as well."""
+        numerators, denominator = fmpq_mat(2, len(self.lower), [*self.lower, *self.upper]).numer_denom()
+        ends = numerators.transpose()
+        return ends * fmpz_mat(2, 1, [1, 1]), ends * fmpz_mat(2, 1, [-1, 1]), 2 * denominator
+
+    def greatest(self, rows: fmpz_mat) -> list[fmpq]:
+        """The maxima over the box of each row times the inputs: at the centre, and the sizes times the radius."""
+        centre, radius, denominator = self.around
+        sizes = fmpz_mat(rows.nrows(), rows.ncols(), list(map(abs, rows.entries())))
+        return [fmpq(total, denominator) for total in (rows * centre + sizes * radius).entries()]
+
+
+@dataclass(frozen=True)
 class Part:
     """A part of the input domain, and what is known of every neuron on it."""
 
-    lower: tuple[fmpq, ...]  # of the inputs
-    upper: tuple[fmpq, ...]
+    box: Box
     blocks: tuple[tuple[Block, ...], ...]  # per hidden layer
     empty: bool = False  # proved to hold no input
 
-    @cached_property
-    def corners(self) -> tuple[list[fmpz], list[fmpz], fmpz]:
-        """(lower, upper, denominator): the box in integers over one denominator."""
-        numerators, denominator = fmpq_mat(2, len(self.lower), [*self.lower, *self.upper]).numer_denom()
-        lower, upper = numerators.tolist()
-        return lower, upper, denominator
+    @property
+    def lower(self) -> tuple[fmpq, ...]:
+        """Of the inputs."""
+        return self.box.lower
+
+    @property
+    def upper(self) -> tuple[fmpq, ...]:
+        """Of the inputs."""
+        return self.box.upper
 
 
 class Bounds:
@@ -109,9 +132,8 @@ class Bounds:
             totals = [_sum(a, b) for a, b in zip(totals, self._constants(below, alpha))]
         # integers over one denominator from here on: no common factors to look for in long rows
         numerators, denominator = alpha.numer_denom()
-        left, scale = (numerators * self.first[0]).tolist(), denominator * self.first[1]
-        gains = [self._inputs(part, row, scale, facet) for row, facet in zip(left, facets, strict=True)]
-        return [_sum(a, b) for a, b in zip(totals, gains)]
+        gains = self._inputs(part, numerators * self.first[0], denominator * self.first[1], facets)
+        return [_sum(a, b) for a, b in zip(totals, gains, strict=True)]
 
     def _constants(self, k: int, alpha: fmpq_mat) -> list[fmpq]:
         return (alpha * self.offsets[k]).entries()
@@ -137,19 +159,21 @@ class Bounds:
             multipliers[i], multipliers[n + i], total = z, d, total + gain
         return multipliers, total
 
-    def _inputs(self, part: Part, row: Sequence[fmpz], scale: fmpz, multipliers: Row) -> fmpq:
-        """The maximum of (row / scale) . x over the box, with the half-spaces moved into it by their multipliers."""
-        if any(multiplier < 0 for multiplier in multipliers):
+    def _inputs(self, part: Part, rows: fmpz_mat, scale: fmpz, facets: Sequence[Row]) -> list[fmpq]:
+        """The maxima of (row / scale) . x over the box, with the half-spaces moved into them by their multipliers."""
+        if any(multiplier < 0 for multipliers in facets for multiplier in multipliers):
             raise ValueError("a multiplier of a half-space is negative")
-        if not any(multipliers):
-            lower, upper, denominator = part.corners
-            total = sum((v * (high if v > 0 else low) for v, low, high in zip(row, lower, upper)), fmpz(0))
-            return fmpq(total, denominator * scale)
-        left, gain = [fmpq(v, scale) for v in row], ZERO
-        for multiplier, (normal, bound) in zip(multipliers, self.facets, strict=True):
-            gain += multiplier * bound
-            left = [v - multiplier * w for v, w in zip(left, normal)]
-        return gain + sum((v * (high if v > 0 else low) for v, low, high in zip(left, part.lower, part.upper)), ZERO)
+        if not any(multiplier for multipliers in facets for multiplier in multipliers):
+            return [value / scale for value in part.box.greatest(rows)]
+        gains = []
+        for row, multipliers in zip(rows.tolist(), facets, strict=True):
+            left, gain = [fmpq(v, scale) for v in row], ZERO
+            for multiplier, (normal, bound) in zip(multipliers, self.facets, strict=True):
+                gain += multiplier * bound
+                left = [v - multiplier * w for v, w in zip(left, normal)]
+            extra = (v * (high if v > 0 else low) for v, low, high in zip(left, part.lower, part.upper))
+            gains.append(gain + sum(extra, ZERO))
+        return gains
 
     def tightened(self, part: Part, entry: Json) -> Part:
         """The part after one entry of a "tighten" list: better bounds of some quantities of one layer."""
@@ -229,7 +253,7 @@ def _unstable(blocks: Sequence[Block], kinds: str) -> list[tuple[int, str, str]]
 
 def _boxed(lower: Sequence[fmpq], upper: Sequence[fmpq]) -> Part:
     empty = any(low > high for low, high in zip(lower, upper))
-    return Part(tuple(lower), tuple(upper), (), empty)
+    return Part(Box(tuple(lower), tuple(upper)), (), empty)
 
 
 def _with_blocks(part: Part, k: int, blocks: Sequence[Block]) -> Part:

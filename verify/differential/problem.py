@@ -37,6 +37,7 @@ PROGRAM_SIZE = 6000  # more variables than this make a linear program slower tha
 SMALL_PROGRAM = 600  # the same where inputs are split: a halved input gains in all layers, and costs the rule alone
 INPUT_SPLITS = 6  # up to so many inputs, deep networks are split there: all layers gain at once
 SHALLOW = 3  # hidden layers up to which bounds of neurons are not renewed on parts: the program sees through them
+DUAL_BITS = 36  # of multipliers from a linear program: a bound loses some 1e-9 of itself
 FINEST = 2.0**-7  # of the domain's width; below it neurons are split, so that a search on a border comes to its end
 WIDE = 2.0**-10  # differences wider than this share of the values make bounds of g's own values worth it
 # ("input", input from 0, float) or ("z" | "g" | "phase", layer from 1, block from 0)
@@ -220,12 +221,13 @@ def _proved(problem: Problem, part: Part, target: FloatTarget, got: Solution | N
     if got is None:
         return None
     row = (target.row * (not got.empty) + got.sides @ target.sides)[None, :]
-    found = suprema(problem.layers, part, len(problem.layers) - 1, row, got.duals)
+    duals = got.duals if problem.exact else [_short(a) for a in got.duals]
+    found = suprema(problem.layers, part, len(problem.layers) - 1, row, duals)
     left = found.inputs - got.facets @ problem.facets.normals
     gain = np.where(left > 0, left * part.upper, left * part.lower).sum()
     before = np.where(found.inputs > 0, found.inputs * part.upper, found.inputs * part.lower).sum()
     value = found.values[0] - before + gain + got.facets @ problem.facets.bounds - got.sides @ target.margins
-    leaf: dict[str, object] = {"duals": [dyadics(a[0]) for a in got.duals]}
+    leaf: dict[str, object] = {"duals": [dyadics(a[0]) for a in duals]}
     if len(got.facets):
         leaf["facets"] = dyadics(got.facets)
     if len(got.sides):
@@ -235,6 +237,17 @@ def _proved(problem: Problem, part: Part, target: FloatTarget, got: Solution | N
             return None
         return Proof(-np.inf, found, leaf | {"empty": True}), got.point
     return Proof(float(value), replace(found, inputs=left), leaf, got.basis), got.point
+
+
+def _short(multipliers: Array) -> Array:
+    """Multipliers over one denominator for z, one for d: the checker's integers are shorter, the bound is hardly more.
+
+    Args:
+        multipliers: shape (1, 2 blocks).
+    """
+    halves = multipliers.reshape(2, -1)
+    _, exponents = np.frexp(np.abs(halves).max(axis=1, keepdims=True, initial=0.0))
+    return np.asarray(np.ldexp(np.rint(np.ldexp(halves, DUAL_BITS - exponents)), exponents - DUAL_BITS).reshape(1, -1))
 
 
 def dyadics(values: Array) -> list[object]:
