@@ -19,6 +19,7 @@ from verify.differential import phases
 from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, off_the_kinks, unstable
 
 STATES = tuple(map(highspy.HighsBasisStatus, range(5)))
+LOWER, BASIC, UPPER = range(3)
 FEASIBILITY = 1e-7  # HiGHS's own tolerance: a violation below it shows nothing
 
 
@@ -134,7 +135,7 @@ class Warm:
             value = -float(self._solver.getInfo().objective_function_value)
             found = self._solver.getSolution()
             row_duals, values = np.array(found.row_dual), np.array(found.col_value)
-            return replace(self._program.solution(row_duals, values, value, False), basis=self._written())
+            return replace(self._program.solution(row_duals, values, value, False), basis=self._written(part, values))
         if status == highspy.HighsModelStatus.kInfeasible:
             _, there, ray = self._solver.getDualRay()
             if there:
@@ -155,9 +156,17 @@ class Warm:
         self._solver.run_afresh()
         return self._solver.getModelStatus()
 
-    def _written(self) -> bytes:
-        basis = self._solver.getBasis()
-        return bytes(map(int, (*basis.col_status, *basis.row_status))) if basis.valid else b""
+    def _written(self, part: Part, values: Array) -> bytes:
+        """The basis as numbers of states: a variable or row off the basis is at one of its bounds."""
+        status, basic = self._solver.getBasicVariables()
+        if status != highspy.HighsStatus.kOk:
+            return b""
+        lower, upper = self._program.lower.copy(), self._program.upper.copy()
+        lower[: len(part.lower)], upper[: len(part.lower)] = part.lower, part.upper
+        columns = np.where(values - lower > upper - values, UPPER, LOWER)
+        states = np.concatenate([columns, np.where(np.isfinite(self._program.low), LOWER, UPPER)])
+        states[np.where(basic >= 0, basic, len(values) - 1 - basic)] = BASIC
+        return states.astype(np.uint8).tobytes()
 
     def _read(self, basis: bytes) -> highspy.HighsBasis:
         found, columns = highspy.HighsBasis(), self._program.rows.shape[1]
@@ -329,6 +338,7 @@ def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upp
     solver = _Quiet()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
+    solver.setOptionValue("simplex_scale_strategy", 0)  # rows are of order 1 already
     solver.seconds = seconds
     solver.passModel(program)
     return solver
