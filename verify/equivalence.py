@@ -31,7 +31,7 @@ from verify.differential.finish import MOST_INPUTS, finish
 from verify.differential.kept import Kept
 from verify.differential.linear_program import Facets
 from verify.differential.pairing import pair_neurons
-from verify.differential.problem import Problem, by_rule_alone, float_target, phases_fit, to_near
+from verify.differential.problem import Problem, by_rule_alone, float_target, phases_fit, split_by_phase, to_near
 from verify.differential.ranges import narrowed
 from verify.equality.by_form import decide_by_form, maximum_by_form
 from verify.errors import InputError
@@ -306,7 +306,8 @@ class _Task:
         again = partial(self.attack, problem, goal, STARTS)
         workers = Workers(self.effort.jobs, self.effort.scheduler)
         deadline = self.begun if over else self.deadline()
-        found = search(problem, root, goal, deadline, workers, again, self.kept())
+        diving = isinstance(goal, _Climber) and split_by_phase(root)
+        found = search(problem, root, goal, deadline, workers, again, self.kept(), diving)
         # parts without an input have a bound of minus infinity, which neither a plot nor JSON can show
         return replace(found, history=[entry for entry in found.history if np.isfinite(entry[1])])
 

@@ -25,6 +25,7 @@ from verify.differential.kept import Kept, key
 from verify.differential.problem import Looker, Problem, Split, Step, by_rule_alone, tightened_from
 
 AHEAD = 8  # parts under way at once; a fixed number, so that the result does not depend on how many workers there are
+FIRST_DIVES = 16  # so many before best-first begins in earnest: what they attain closes parts all the way
 Node = dict[str, object]
 
 
@@ -64,6 +65,7 @@ def search(
     workers: Workers,
     attack: Callable[[], None] = lambda: None,
     kept: Kept | None = None,
+    diving: bool = False,
 ) -> Search:
     """Bound every target until all leaves meet their limits, a counterexample is found, or time is up.
 
@@ -77,8 +79,10 @@ def search(
         workers: where parts are looked at; they start when the whole domain has to be split.
         attack: is called before that, to offer points to the goal.
         kept: of an earlier run, whose looks are not done again; takes those of this one.
+        diving: some of the parts under way, at first all, are on the way down to where nothing is left to split.
+            Best-first hardly ever gets there, and the points that it meets attain less.
     """
-    run = _Run(problem, goal, kept)
+    run = _Run(problem, goal, kept, diving)
     try:
         run.begin(root, deadline)
         if run.unfinished():
@@ -128,11 +132,14 @@ class _Leaf:
     target: int = field(compare=False)
     step: Step = field(compare=False)
     place: int = field(compare=False)  # of its node in the tree
+    dives: bool = field(compare=False, default=False)  # its better half is split next
 
 
 class _Run:
-    def __init__(self, problem: Problem, goal: Goal, kept: Kept | None) -> None:
-        self.problem, self.goal, self.kept = problem, goal, kept
+    def __init__(self, problem: Problem, goal: Goal, kept: Kept | None, diving: bool) -> None:
+        self.problem, self.goal, self.kept, self.diving = problem, goal, kept, diving
+        self.dives, self.begun_dives = 0, 0  # that go on, and all
+        self.ahead: list[_Leaf] = []  # where they go on, not in the queue
         self.tighten: list[Node] = []
         self.trees: list[list[Node]] = [[{"leaf": {}}] for _ in problem.targets]
         self.queue: list[_Leaf] = []
@@ -163,9 +170,12 @@ class _Run:
 
     def keep(self, target: int, step: Step, place: int) -> None:
         """Keep a looked-at part as a leaf."""
+        heapq.heappush(self.queue, self.leaf(target, step, place))
+
+    def leaf(self, target: int, step: Step, place: int) -> _Leaf:
+        """A looked-at part as a leaf."""
         self.nodes += 1
-        excess = step.bound - self.goal.limit(target)
-        heapq.heappush(self.queue, _Leaf(-excess, next(self.numbers), target, step, place))
+        return _Leaf(self.goal.limit(target) - step.bound, next(self.numbers), target, step, place)
 
     def offer(self, target: int, step: Step) -> None:
         """Offer the points that a look has met."""
@@ -220,7 +230,13 @@ class _Run:
             self.kept.keep(_key(item), item.part, steps)
 
     def next(self) -> _Leaf | None:
-        """The open leaf with the greatest excess that can be split."""
+        """Where a dive goes on; else the open leaf with the greatest excess that can be split."""
+        while self.ahead:
+            leaf = self.ahead.pop(0)
+            if self.splittable(leaf):
+                return leaf
+            heapq.heappush(self.queue, replace(leaf, dives=False))
+            self.dives -= 1
         while self.queue:
             leaf = heapq.heappop(self.queue)
             if not self.open(leaf):
@@ -228,8 +244,15 @@ class _Run:
             elif leaf.step.split is None:
                 self.stuck.append(leaf)
             else:
+                if self.diving and self.dives < (AHEAD if self.begun_dives < FIRST_DIVES else 1):
+                    self.dives, self.begun_dives = self.dives + 1, self.begun_dives + 1
+                    return replace(leaf, dives=True)
                 return leaf
         return None
+
+    def splittable(self, leaf: _Leaf) -> bool:
+        """Whether a leaf is open and something is left to split."""
+        return leaf.step.split is not None and self.open(leaf)
 
     def settle(self, leaf: _Leaf, steps: tuple[Step, Step]) -> None:
         """Replace a leaf by its two halves: the tree first, so that it is whole whenever the user interrupts."""
@@ -238,18 +261,22 @@ class _Run:
         kept = {key: value for key, value in leaf.step.node.items() if key == "tighten"}
         tree += [step.node for step in steps]
         tree[leaf.place] = kept | {"split": _written(leaf.step.split), "children": [first, first + 1]}
-        for place, step in enumerate(steps, first):
-            self.keep(leaf.target, step, place)
+        halves = [self.leaf(leaf.target, step, place) for place, step in enumerate(steps, first)]
+        if leaf.dives:
+            better, *halves = sorted(halves)  # the one with the greater bound
+            self.ahead.append(replace(better, dives=True))
+        for half in halves:
+            heapq.heappush(self.queue, half)
         for step in steps:
             self.offer(leaf.target, step)
 
     def note(self, running: Iterable[_Leaf]) -> None:
-        bounds = [leaf.step.bound for leaf in (*self.queue[:1], *self.stuck, *running)]
+        bounds = [leaf.step.bound for leaf in (*self.queue[:1], *self.stuck, *self.ahead, *running)]
         if bounds and (not self.history or max(bounds) < self.history[-1][1]):
             self.history.append((time.monotonic() - self.begun, max(bounds)))
 
     def result(self) -> Search:
-        leaves = [*self.queue, *self.stuck]
+        leaves = [*self.queue, *self.stuck, *self.ahead]
         left = [leaf for leaf in leaves if self.open(leaf)]
         bounds = list(self.best)
         for leaf in leaves:

@@ -2,11 +2,12 @@
 
 import ast
 import copy
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,11 +18,13 @@ from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.certificate import assemble, sealed
 from verify.checker import Refused, check, evaluate
 from verify.checker.encoding import number, rounded, seal
+from verify.checker.weak_duality import Box
 from verify.properties.claim import same_top1, within
 from verify.properties.domain import Domain, box
 
 CHECKER = Path(__file__).parents[3] / "verify" / "checker"
 SEEDS = st.integers(0, 2**32 - 1)
+BOX_ENDS = st.fractions(-8, 8, max_denominator=99)
 WIDTHS = st.sampled_from([(2, 2, 1), (2, 3, 2), (2, 2, 2, 1), (2, 3, 2, 2)])
 
 
@@ -239,3 +242,13 @@ def test_the_checker_imports_nothing_of_the_engine(path):
             modules.add(node.module)
     allowed = {"__future__", "collections.abc", "dataclasses", "functools", "hashlib", "json", "typing", "flint"}
     assert {m for m in modules if not m.startswith("verify.checker")} <= allowed
+
+
+@given(st.lists(st.tuples(BOX_ENDS, BOX_ENDS, st.integers(-(2**70), 2**70)), min_size=1, max_size=5))
+def test_the_greatest_value_on_a_box_is_that_of_its_best_corner(columns):
+    lower, upper = ([fmpq(*f(a, b).as_integer_ratio()) for a, b, _ in columns] for f in (min, max))
+    row = [v for _, _, v in columns]
+    found = Box(tuple(lower), tuple(upper)).greatest(fmpz_mat(2, len(row), [*row, *(-v for v in row)]))
+    for sign, value in zip((1, -1), found, strict=True):
+        corners = product(*zip(lower, upper, strict=True))
+        assert value == max(sum((sign * v * x for v, x in zip(row, corner)), fmpq(0)) for corner in corners)
