@@ -25,7 +25,7 @@ from verify.differential.kept import Kept, key
 from verify.differential.problem import Looker, Problem, Split, Step, by_rule_alone, tightened_from
 
 AHEAD = 8  # parts under way at once; a fixed number, so that the result does not depend on how many workers there are
-FIRST_DIVES = 16  # so many before best-first begins in earnest: what they attain closes parts all the way
+FIRST_DIVES = 8  # so many before best-first begins in earnest: what they attain closes parts all the way
 Node = dict[str, object]
 
 
