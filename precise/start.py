@@ -31,6 +31,8 @@ def start(name: str, load: Callable[[], Callable[[], None]]) -> None:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and leaving takes a moment
 
 
 def _leave(name: str, _number: int, _frame: FrameType | None) -> None:
