@@ -6,7 +6,8 @@ slice -> [critical points -> signatures of layer k -> signs of layer k-1] for ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from precise.network import Network
 from precise.oracle import Oracle
 from precise.regions.aim import line_between, random_points, to_point
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import Point, Probe
+from precise.regions.probe import FRACTION_BITS, Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
@@ -155,11 +156,14 @@ class _Run:
         self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
+        self.ignored: frozenset[tuple[int, int]] = frozenset()  # of them, when the outputs were solved
+        self.closed: dict[tuple[int, int], set[int]] = {}  # (layer, row) from 0: weights that its surface did not meet
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
+        self.right_up_to = math.inf  # the smallest |x| at which the copy is known to be wrong
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
@@ -270,13 +274,15 @@ class _Run:
         finally:
             self.latest = search.result
             self._record(search.result, report)
-            self._signed(number - 1, search.below)
+            self._signed(number - 1, search.below, self.lacking - lacking)
         return search
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
         self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
         self.lacking = frozenset(result.lacking)
+        for row, feature in result.lacking:
+            self.closed.setdefault((len(self.known.layers) - 1, row), set()).add(feature)
         self.explained = not result.candidates
         if width is None:
             return result
@@ -303,14 +309,19 @@ class _Run:
         report.queries_critical_points, report.queries_signatures = result.queries_lines, result.queries_rows
         report.seconds_critical_points, report.seconds_signatures = result.seconds_lines, result.seconds_rows
 
-    def _signed(self, layer: int, below: LayerBelow) -> None:
+    def _signed(self, layer: int, below: LayerBelow, ignored: Set[tuple[int, int]]) -> None:
+        """Note what is known of a layer now.
+
+        Args:
+            ignored: weights that it lacks, which were taken to be without effect.
+        """
         if layer == 0 or below.signs is None:
             return
         report = self.report.layers[layer - 1]
         for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
         report.opposite_twins, report.always_active = below.twins, below.always_active
-        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking)]
+        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking | ignored)]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -328,17 +339,18 @@ class _Run:
         self.report.output_equations = result.redundant
         if not result.rows:
             raise _Incomplete(result.reason)
-        self._signed(len(self.known.layers), below)
+        self._signed(len(self.known.layers), below, self.ignored)
         return result.rows
 
     def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
         """At first missing neurons are taken to be without effect."""
         with self.stage("output layer"):
-            layer = list(self.known.layers[-1])
+            layer, self.ignored = list(self.known.layers[-1]), self.lacking
             result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
             if not result.rows and not self.whole_below:
                 self.known.layers[-1] = layer
                 self.known.changed()
+                self.ignored = frozenset()
                 result, below = self.solve_outputs(self.missing, self.lacking)
         return result, below
 
@@ -354,7 +366,7 @@ class _Run:
         before = len(rows)
         self.search.across([line_between(contradicted, other) for other in others])
         self._record(self.search.result, report)
-        self._signed(number - 1, self.search.below)
+        self._signed(number - 1, self.search.below, {(i - 1, j - 1) for i, j in self.report.layers[number - 2].lacking})
         self.found(self.search, report.width)
         return len(rows) > before
 
@@ -396,7 +408,7 @@ class _Run:
         for number, layer in enumerate(layers):
             for neuron, feature in layer.lacking:
                 lacking.setdefault((number, neuron - 1), set()).add(feature - 1)
-        search = LastSearch(self.probe, self.known, incomplete, lacking, follow, self.random)
+        search = LastSearch(self.probe, self.known, incomplete, lacking, self.closed, follow, self.random)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:
@@ -408,6 +420,8 @@ class _Run:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
+        if search.wrong:
+            self.right_up_to = min(max(map(abs, point)) for point in search.wrong) / 2.0**FRACTION_BITS
         for number, layer in enumerate(layers):
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
         return outputs
@@ -429,11 +443,14 @@ class _Run:
         unidentified, twins = self.report.unidentified(), self.report.shared()
         points = MORE_POINTS if unidentified or twins else FRESH_POINTS
         with self.stage("fresh points"):
-            domain = agreement(network, self.oracle, self.random, points)
+            agreed = agreement(network, self.oracle, self.random, points)
+            domain = max((scale for scale in SCALES if scale <= agreed and scale < self.right_up_to), default=0)
             if domain < DOMAIN:
                 unidentified = unidentified or twins
             if not domain or (domain < DOMAIN and not unidentified):
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
+            if self.right_up_to < math.inf and not unidentified:
+                raise _Incomplete(f"the recovered network differs from the oracle at |x| = {self.right_up_to:.3g}")
         self.report.fresh_points = points * (SCALES.index(domain) + 1) // len(SCALES)
         self.report.complete = not unidentified
         if self.report.complete:

@@ -55,6 +55,7 @@ class LastSearch:
         known: Known,
         incomplete: Sequence[int],
         lacking: Mapping[Where, Set[int]],
+        doubtful: Mapping[Where, Set[int]],
         follow: Follow,
         random: Random,
     ) -> None:
@@ -64,6 +65,7 @@ class LastSearch:
             known: all hidden layers; changed in place when a neuron is found.
             incomplete: the layers, from 0 and in order, that may lack neurons.
             lacking: neurons below whose weight a neuron lacks.
+            doubtful: those of whose weight the same was once held, and that are looked at as well.
         """
         self._probe = probe
         self._known = known
@@ -73,11 +75,13 @@ class LastSearch:
         self._generator = np.random.default_rng(random.getrandbits(64))
         self._parts: dict[Where, list[PartialRow]] = {}  # of neurons that lack weights
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
+        self._doubtful = doubtful
         self._aimed_at: set[tuple[int, int, int]] = set()  # (layer, neuron, feature) of weights that were aimed at
         self._aim: tuple[int, int, int] | None = None  # the weight that is aimed at
         self._calm = False  # did all unusual points fit, once?
         self._fresh = True  # has the copy changed since?
         self.quiet = False  # was there no point at last where the copy is wrong?
+        self.wrong: list[Point] = []  # where the copy was seen to be wrong since it changed last
 
     def next(self, outputs: Sequence[OutputRow]) -> Overlooked | None:
         """The next neuron; None when no point shows that one is missing, or no neuron of these layers explains them.
@@ -95,6 +99,7 @@ class LastSearch:
         if begun is None:
             return None
         looked, pool = begun
+        self.wrong += looked.surprising
         turns: dict[Where, list[Point]] = {}
         for layer in self._incomplete:
             below = Known(known.inputs, known.layers[:layer])
@@ -128,6 +133,7 @@ class LastSearch:
     def _progressed(self) -> None:
         """The copy has changed: what was aimed at may show more."""
         self._fresh = True
+        self.wrong.clear()
         if self._aim is not None:
             self._aimed_at.discard(self._aim)
 
@@ -141,7 +147,8 @@ class LastSearch:
 
     def _aimed(self) -> Iterator[Vector]:
         """Points where a weight acts that is lacking, as far as its neurons are known."""
-        for (layer, number), features in sorted(self.lacking.items()):
+        for layer, number in sorted({*self.lacking, *self._doubtful}):
+            features = {*self.lacking.get((layer, number), ()), *self._doubtful.get((layer, number), ())}
             row = self._known.layers[layer][number].without(list(features))
             for feature in sorted(features):
                 weight = layer, number, feature
