@@ -20,12 +20,13 @@ from precise.layers.overlooked import LastSearch
 from precise.layers.workers import shared
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
-from precise.random_networks import random_network
+from precise.random_networks import planted_network, random_network
 from precise.regions.aim import random_points, to_point
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 from precise.regions.probe import FRACTION_BITS, Probe
+from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.test_postponed import whole
 
 T = TypeVar("T")
@@ -117,3 +118,13 @@ def test_an_impatient_extraction_finds_it_at_its_end(layer: int) -> None:
     points = random_points(true, np.random.default_rng(0), 512)
     batch = Batch(fmpz_mat([to_point(point) for point in points]), fmpz(1) << FRACTION_BITS)
     assert result.network.evaluate(batch).rows() == network.evaluate(batch).rows()
+
+
+def test_a_weight_that_its_layer_lacks_is_solved_at_the_end() -> None:
+    network, planted = planted_network(131, depth=6, width=12, outputs=4, planted=3)
+    assert (network.widths, planted) == ((8, 6, 9, 2, 3), [])
+    result = extract(ExactOracle(network), network.widths, 131)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+    assert result.report.stages["postponed weights"]["queries"] > 0
