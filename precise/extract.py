@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from random import Random
 from time import perf_counter
@@ -156,7 +156,6 @@ class _Run:
         self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
-        self.ignored: frozenset[tuple[int, int]] = frozenset()  # of them, when the outputs were solved
         self.closed: dict[tuple[int, int], set[int]] = {}  # (layer, row) from 0: weights that its surface did not meet
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
@@ -333,26 +332,26 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         for _ in range(RETURNS):
-            result, below = self.solved_outputs()
+            result, below, ignored = self.solved_outputs()
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
         self.report.output_equations = result.redundant
         if not result.rows:
             raise _Incomplete(result.reason)
-        self._signed(len(self.known.layers), below, self.ignored)
+        self._signed(len(self.known.layers), below, ignored)
         return result.rows
 
-    def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
-        """At first missing neurons are taken to be without effect."""
+    def solved_outputs(self) -> tuple[OutputResult, LayerBelow, frozenset[tuple[int, int]]]:
+        """At first what is missing is taken to be without effect; the third entry says which weights still are."""
         with self.stage("output layer"):
-            layer, self.ignored = list(self.known.layers[-1]), self.lacking
+            layer, ignored = list(self.known.layers[-1]), self.lacking
             result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
             if not result.rows and not self.whole_below:
                 self.known.layers[-1] = layer
                 self.known.changed()
-                self.ignored = frozenset()
+                ignored = frozenset()
                 result, below = self.solve_outputs(self.missing, self.lacking)
-        return result, below
+        return result, below, ignored
 
     def returned(self, contradicted: Point) -> bool:
         """Search the last layer again, between a point that it does not explain and others; true if that gave a row."""
@@ -394,8 +393,7 @@ class _Run:
                 self.postponed |= {(layer - 1, j) for _, j in lacking}
                 report.lacking = []
                 self.known.layers[layer] = [
-                    replace(row, plus=tuple(0 if (i, j) in lacking else w for j, w in enumerate(row.plus)))
-                    for i, row in enumerate(self.known.layers[layer])
+                    row.without([j for n, j in lacking if n == i]) for i, row in enumerate(self.known.layers[layer])
                 ]
                 self.known.changed()
 

@@ -19,6 +19,7 @@ from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import Point, Probe
+from precise.signatures.reach import Where
 
 SPREAD = 16  # points that wander from the surprising ones to others
 ROUNDS = 32  # of wandering, one query a point
@@ -26,7 +27,6 @@ TRIED = 32  # steps of which one is taken that goes, in float64, towards where a
 NARROWED = 12  # halvings of the way from a fitting to a surprising point
 FEWER = 8  # as many places have to be mended for one that is no longer right
 
-Where = tuple[int, int]  # (layer, neuron), from 0
 Copy = Callable[[Sequence[Point]], list[fmpq]]  # what the probe would answer if nothing were missing
 
 

@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from precise.equations.partial_rows import PartialRow
-from precise.layers.differing import Seen, Where, copy_of, first_change, spread, surprise
+from precise.layers.differing import Seen, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.insertion import appended, factors, joined, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
@@ -27,6 +27,7 @@ from precise.regions.extremes import Extremes
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
+from precise.signatures.reach import Where
 
 BATCH = 64  # points climbed to at once
 QUIET = 16  # such batches without a surprise, for every incomplete layer, before nothing counts as overlooked
