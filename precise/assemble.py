@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from random import Random
 
 from flint import fmpq, fmpz, fmpz_mat
@@ -18,6 +18,7 @@ SCALES = (1, 8, 64, DOMAIN)  # boxes in which the result is compared with the or
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
 FRESH_BITS = 12  # fractional, on the box of size 1
 MORE_POINTS = 512  # where neurons are missing, which may act in a part of the box only
+LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known is no larger
 
 
 def network_from_rows(
@@ -26,12 +27,15 @@ def network_from_rows(
     columns: Sequence[Sequence[fmpq]],
     coordinates: Sequence[int],
     inputs: int,
+    lacking: Mapping[tuple[int, int], Set[int]],
 ) -> Network:
     """The recovered network; every hidden row is scaled by a power of 2 so that its largest weight is in [1/2, 1).
 
     Args:
         columns: first-layer weights on the inputs outside the slice, shape (d_1, inputs - slice).
         coordinates: the inputs of the slice.
+        lacking: by (layer, neuron) from 0, the neurons below whose weight is not known: what stands for it does not
+            count for the scale, and is made at most LARGE times what is known of the row.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
     first = [
@@ -41,18 +45,34 @@ def network_from_rows(
     tables = [first, *([[fmpq(w) for w in row.plus] for row in rows] for rows in known.layers[1:])]
     tables.append([list(row.weights) for row in outputs])
     biases = [*([fmpq(row.bias) for row in rows] for rows in known.layers), [row.bias for row in outputs]]
+    _rescale(tables, biases, lacking)
     _lift(known, tables, biases)
     _prune(tables, biases)
-    layers: list[Layer] = []
-    factors = [fmpq(1)] * inputs
-    for weights, bias in zip(tables, biases, strict=True):
-        divided = [[w / f for w, f in zip(row, factors, strict=True)] for row in weights]
-        last = len(layers) == len(known.layers)
-        scales = [fmpq(1) if last else _scale(row) for row in divided]
-        rows = tuple(tuple(w * s for w in row) for row, s in zip(divided, scales, strict=True))
-        layers.append(Layer(rows, tuple(b * s for b, s in zip(bias, scales, strict=True))))
+    return Network(
+        tuple(Layer(tuple(map(tuple, rows)), tuple(bias)) for rows, bias in zip(tables, biases, strict=True))
+    )
+
+
+def _rescale(
+    tables: list[list[list[fmpq]]], biases: list[list[fmpq]], lacking: Mapping[tuple[int, int], Set[int]]
+) -> None:
+    """Give every hidden neuron a scale of ordinary size, and take it back in the next layer."""
+    factors = [fmpq(1)] * len(tables[0][0]) if tables[0] else []
+    for layer, rows in enumerate(tables):
+        scales = []
+        for number, row in enumerate(rows):
+            unknown = lacking.get((layer, number), frozenset())
+            divided = [w / f for w, f in zip(row, factors, strict=True)]
+            told = [w for j, w in enumerate(divided) if j not in unknown]
+            scale = fmpq(1) if layer == len(tables) - 1 else _scale(told if any(told) else [biases[layer][number]])
+            bias = biases[layer][number] * scale
+            most = LARGE * max(fmpq(1), abs(bias))
+            rows[number] = [
+                min(max(w * scale, -most), most) if j in unknown else w * scale for j, w in enumerate(divided)
+            ]
+            biases[layer][number] = bias
+            scales.append(scale)
         factors = scales
-    return Network(tuple(layers))
 
 
 def _prune(tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:

@@ -402,10 +402,7 @@ class _Run:
         layers = self.report.layers
         short = [layer.width is not None and layer.rows + layer.opposite_twins < layer.width for layer in layers]
         incomplete = [number for number, layer in enumerate(layers) if short[number] or layer.lacking]
-        lacking: dict[tuple[int, int], set[int]] = {}
-        for number, layer in enumerate(layers):
-            for neuron, feature in layer.lacking:
-                lacking.setdefault((number, neuron - 1), set()).add(feature - 1)
+        lacking = self.report.unknown_weights()
         search = LastSearch(self.probe, self.known, incomplete, lacking, self.closed, follow, self.random)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):
@@ -434,7 +431,14 @@ class _Run:
             columns, unseen = expanded
             if unseen:
                 self.report.layers[0].without_columns = [j + 1 for j in unseen]
-        return network_from_rows(self.known, outputs, columns, self.probe.coordinates, self.oracle.input_width)
+        return network_from_rows(
+            self.known,
+            outputs,
+            columns,
+            self.probe.coordinates,
+            self.oracle.input_width,
+            self.report.unknown_weights(),
+        )
 
     def compare(self, network: Network) -> None:
         """Ask fresh points; of what is not identified, state the largest box in which it makes no difference."""

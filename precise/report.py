@@ -92,6 +92,14 @@ class Report:
                 found.append(f"layer {layer.layer}: {signs} of {layer.rows} signs are open")
         return found
 
+    def unknown_weights(self) -> dict[tuple[int, int], set[int]]:
+        """Neurons below whose weight a neuron lacks, by (layer, neuron), all from 0."""
+        found: dict[tuple[int, int], set[int]] = {}
+        for number, layer in enumerate(self.layers):
+            for neuron, feature in layer.lacking:
+                found.setdefault((number, neuron - 1), set()).add(feature - 1)
+        return found
+
     def shared(self) -> list[str]:
         """Neurons that were taken to share a hyperplane; what never changes state near by may look the same."""
         return [

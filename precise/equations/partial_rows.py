@@ -9,7 +9,7 @@ equation is a chance of 2^-60 against a wrong match.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from math import gcd
@@ -38,6 +38,13 @@ class PartialRow:
     def residues(self) -> list[list[int]]:
         """The equations modulo a large prime."""
         return [[v % PRIME for v in equation] for equation in self.equations]
+
+    def contradicts_itself(self) -> bool:
+        """Is a form that is not 0 at the row 0 wherever the equations hold? (Modulo a prime.)"""
+        return any(
+            int(_modulo([*self.residues, [v % PRIME for v in lead]]).rank()) == len(self.equations)
+            for lead in self.leads
+        )
 
     def met_by(self, row: Sequence[int]) -> bool:
         """Does a complete row fulfil all equations (exactly)?"""
@@ -69,10 +76,17 @@ def independent(rows: Sequence[Sequence[int]]) -> Equations:
     """As many of these rows as are independent (modulo a prime), without common factors."""
     if not rows:
         return ()
-    reduced, rank = nmod_mat(fmpz_mat([list(row) for row in rows]).transpose(), PRIME).rref()
-    table = reduced.tolist()[: int(rank)]
-    chosen = [next(c for c, v in enumerate(line) if int(v)) for line in table]
-    return tuple(tuple(v // gcd(*rows[c]) for v in rows[c]) for c in chosen)
+    chosen = [rows[c] for c in _pivots(nmod_mat(fmpz_mat([list(row) for row in rows]).transpose(), PRIME))]
+    return tuple(tuple(v // factor for v in row) for row, factor in ((row, gcd(*row)) for row in chosen))
+
+
+def _modulo(residues: Sequence[Sequence[int]]) -> nmod_mat:
+    return nmod_mat(len(residues), len(residues[0]), list(chain(*residues)), PRIME)
+
+
+def _pivots(matrix: nmod_mat) -> list[int]:
+    reduced, rank = matrix.rref()
+    return [next(c for c, v in enumerate(line) if int(v)) for line in reduced.tolist()[: int(rank)]]
 
 
 class PartialRows:
@@ -121,24 +135,18 @@ class PartialRows:
         result = PartialRows(self.unknowns)
         zeros = [[int(c == j) for c in range(self.unknowns)] for j in absent]
         for row in self.rows:
-            equations = independent([*row.equations, *zeros])
-            if not any(_implied(equations, lead) for lead in row.leads):
-                result.add(PartialRow(equations, row.leads, row.witness))
+            other = replace(row, equations=independent([*row.equations, *zeros]))
+            if not other.contradicts_itself():
+                result.add(other)
         return result
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
-        both = [*a.residues, *b.residues]
-        if len(both) - int(nmod_mat(len(both), self.unknowns, list(chain(*both)), PRIME).rank()) < REDUNDANT:
+        both = _modulo([*a.residues, *b.residues])
+        if both.nrows() - int(both.rank()) < REDUNDANT:
             return None
-        equations, leads = independent([*a.equations, *b.equations]), (*a.leads, *b.leads)
-        if any(_implied(equations, lead) for lead in leads):
-            return None
-        return PartialRow(equations, leads, a.witness)
-
-
-def _implied(equations: Equations, form: Sequence[int]) -> bool:
-    """Is a linear form 0 wherever the equations hold? (Modulo a prime.)"""
-    return int(nmod_mat(fmpz_mat([*map(list, equations), list(form)]), PRIME).rank()) == len(equations)
+        equations = [*a.equations, *b.equations]
+        together = PartialRow(tuple(equations[c] for c in _pivots(both.transpose())), (*a.leads, *b.leads), a.witness)
+        return None if together.contradicts_itself() else together
 
 
 def solution(equations: Equations) -> tuple[int, ...]:
