@@ -511,9 +511,9 @@ class LayerSearch:
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self._features) for vector in whole]
         self._suggested, self._fresh = [], True
+        self._partial = self._partial.substituted(decision.substitution)
+        for vector in whole:
+            self._partial.drop(vector)
         if not final:
-            self._partial = self._partial.substituted(decision.substitution)
-            for vector in whole:
-                self._partial.drop(vector)
             self._without(self.below.rows_assumed)
         self._changed()

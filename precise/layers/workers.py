@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import cast
 
@@ -108,7 +108,14 @@ class _Kept:
 
 
 def _key(task: Task | Reading) -> bytes:
-    return blake2b(_CODEC.text(task).encode(), digest_size=KEY_BYTES).digest()
+    known = _known_key(task.known) if isinstance(task, Task) else b""
+    rest = replace(task, known=()) if isinstance(task, Task) else task
+    return blake2b(known + _CODEC.text(rest).encode(), digest_size=KEY_BYTES).digest()
+
+
+@lru_cache(maxsize=2)  # one after the other, the same for many tasks and far longer than all the rest of them
+def _known_key(known: tuple[tuple[Row, ...], ...]) -> bytes:
+    return blake2b(_CODEC.text(known).encode(), digest_size=KEY_BYTES).digest()
 
 
 def _worker(oracle: Oracle, coordinates: Sequence[int], choice: Sequence[int]) -> Callable[[Task | Reading], Finished]:

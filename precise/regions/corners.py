@@ -28,9 +28,12 @@ class Crossing:
     bend: fmpq | None  # normal after = normal before + bend * crossed normal; None when no such number exists
 
 
-def directions(width: int, random: Random, count: int = 4) -> list[Direction]:
-    """Dense test directions in small integers: two vectors that agree on them agree, but for a chance of 2^-17 each."""
-    return [[random.randint(-(1 << 16), 1 << 16) for _ in range(width)] for _ in range(count)]
+def directions(width: int, random: Random, count: int = 3) -> list[Direction]:
+    """Dense test directions in integers: two vectors that agree on one of them agree, but for a chance of 2^-32 each.
+
+    Few long ones cost less than many short ones: every direction has a place with a margin of its own in an answer.
+    """
+    return [[random.randint(-(1 << 31), 1 << 31) for _ in range(width)] for _ in range(count)]
 
 
 def along(normal: Sequence[int], tests: Sequence[Direction]) -> list[int]:

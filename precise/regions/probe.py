@@ -20,7 +20,7 @@ from precise.regions.repeats import Repeats
 
 FRACTION_BITS = 128  # points are integers over 2^128: far finer than any feature of a linear region that is searched
 GUARD_BITS = 40  # zero bits between two packed slopes: a wrong reading passes by chance once in 2^40
-MARGIN_BITS = 64  # room for denominators and sizes not seen yet; a slope beyond it is noticed by the guard
+MARGIN_BITS = 24  # room for denominators and sizes not seen yet; a slope beyond it is noticed by the guard
 EXACT_ZEROS = 24  # trailing zero bits that tell an exact answer of a rounding oracle from a rounded one
 PACKED_BITS = 1 << 15  # longest number put into one query of an exact oracle
 
