@@ -23,7 +23,8 @@ from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.expansion import missing_columns
-from precise.layers.hidden_layer import Follow, LayerResult, LayerSearch, Patience
+from precise.layers.hidden_layer import Follow, LayerSearch, Patience
+from precise.layers.layer_result import LayerResult
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed

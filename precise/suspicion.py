@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from precise.layers.candidate import PREDICTION_FAILED
-from precise.layers.hidden_layer import FIRST_DOUBT, LayerResult
+from precise.layers.hidden_layer import FIRST_DOUBT
+from precise.layers.layer_result import LayerResult
 from precise.regions.probe import Probe
 from precise.regions.walk import NO_END
 from precise.report import LayerReport, Report

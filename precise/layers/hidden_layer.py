@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from random import Random
 from time import perf_counter
@@ -21,12 +21,11 @@ from precise.arithmetic import primitive
 from precise.equations.partial_rows import Equations, PartialRow, PartialRows
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
-from precise.layers.surprise import Surprises
-from precise.regions.aim import random_line
-from precise.regions.critical_points import CriticalPoint, Line, critical_points
-from precise.regions.extremes import Extremes
+from precise.layers.layer_result import LayerResult, RowRecord
+from precise.layers.lines import CandidateLines, SearchedLine
+from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import Point, Probe
+from precise.regions.probe import Probe
 from precise.regions.seldom import seldom_sides
 from precise.signatures.completion import completable, nearly_whole
 from precise.signs.below import LayerBelow
@@ -34,7 +33,6 @@ from precise.signs.exact import Sign
 
 AHEAD = 4  # candidates under way, at least: fewer keep workers waiting, more are followed to neurons found meanwhile
 SHARE = 8  # and as many as this part of the neurons that are missing
-MOST_OF_LINES = 32  # candidates that are taken from one search of lines
 RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper layer may differ at few places only
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
@@ -44,11 +42,6 @@ FIRST_DOUBT = 16  # candidates without a row before points are asked again, then
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
-SPARSE_WHEN_DRY = 0.5  # of the lines
-CLIMBED_WHEN_DRY = 0.875  # of them, behind two layers or more
-OUTERMOST = 2  # candidates at either end of such a line: a neuron that is rarely on begins to be near the end
-EMPTY_LINES = 2  # fruitless random lines in the last hidden layer before points are looked at instead
-SURPRISE_POINTS = 256  # looked at before another line is tried
 
 
 @dataclass(frozen=True)
@@ -58,43 +51,6 @@ class Patience:
     candidates: int = 400  # followed in a row without a new one
     lines: int = 60  # searched in a row without any candidate
     later: int | None = None  # candidates once a first neuron was found, where these are others
-
-
-@dataclass
-class RowRecord:
-    """How one row was found."""
-
-    queries: int  # spent on the candidate that gave it
-    tries: int  # candidates followed since the row before it
-    redundant: int  # equations that held beyond full rank
-    witness: Point  # a point on the neuron's surface
-
-
-@dataclass
-class LayerResult:
-    """The rows of a layer and how they were found."""
-
-    rows: list[Row] = field(default_factory=list)
-    records: list[RowRecord] = field(default_factory=list)
-    lacking: set[tuple[int, int]] = field(default_factory=set)  # (row, feature) of weights that are not known
-    parts: dict[int, list[PartialRow]] = field(default_factory=dict)  # what is known of the rows that lack some
-    lines: int = 0
-    candidates: int = 0
-    rechecked: int = 0  # rows whose prediction was tried again at fresh points when the layer was found
-    lines_since: int = 0  # searched since the last new row
-    candidates_since: int = 0  # followed since the last new row
-    ends: dict[str, int] = field(default_factory=dict)  # why candidates gave no row, counted
-    seconds_lines: float = 0.0
-    seconds_rows: float = 0.0
-    queries_lines: int = 0
-    queries_rows: int = 0
-
-    def keep(self, numbers: Sequence[int]) -> None:
-        """Drop all other rows; the list of rows stays the same one."""
-        self.rows[:] = [self.rows[number] for number in numbers]
-        self.records = [self.records[number] for number in numbers]
-        self.lacking = {(n, feature) for n, number in enumerate(numbers) for i, feature in self.lacking if i == number}
-        self.parts = {n: self.parts[number] for n, number in enumerate(numbers) if number in self.parts}
 
 
 # Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.
@@ -136,8 +92,6 @@ class LayerSearch:
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = whole
         self._empty = 0  # lines in a row without a candidate
-        self._surprises: tuple[int, Surprises] | None = None  # of a version of the known part
-        self._climbed: tuple[bool, Extremes] | None = None  # once the signs of the layer below are known, or before
         self._probe = probe
         self._known = known
         self._width = sys.maxsize if width is None else width
@@ -149,11 +103,15 @@ class LayerSearch:
         self._version = 0
         self._since = 0
         self._doubt = FIRST_DOUBT
-        self._given: list[tuple[Line, int, int]] | None = None  # lines to search, and no others
+        self._given: list[SearchedLine] | None = None  # lines to search, and no others
         self.result = LayerResult(list(found or []))
         below = -1 if found is not None else len(known.layers) - 1  # of the inputs no sign is open
         self.below = LayerBelow(known, below, missing, Random(self._random.getrandbits(64)), lacking)
         known.layers.append(self.result.rows)
+        may_be_last = last or width is None
+        self._lines = CandidateLines(
+            probe, known, self.result, self.below, self._random, self._generator, may_be_last, self._avoided
+        )
         self._partial = PartialRows(self._unknowns)
         for part in parts:
             self._partial.add(part)
@@ -181,7 +139,7 @@ class LayerSearch:
         self._decide(final=True)
         return self.result
 
-    def across(self, lines: Sequence[tuple[Line, int, int]]) -> None:
+    def across(self, lines: Sequence[SearchedLine]) -> None:
         """Follow what these lines meet, once the search has ended without all rows.
 
         Raises:
@@ -234,7 +192,11 @@ class LayerSearch:
             elif self._given == []:
                 return
             else:
-                self._waiting = self._candidates() if self._given is None else self._met_by([self._given.pop(0)])
+                self._waiting = (
+                    self._lines.candidates(self._dry, self._empty)
+                    if self._given is None
+                    else self._lines.met_by([self._given.pop(0)])
+                )
                 self._empty = 0 if self._waiting or self._given is not None else self._empty + 1
                 while self._under_way:  # the points of one line are of different neurons, those of the next are not
                     yield None
@@ -335,84 +297,16 @@ class LayerSearch:
         return min(most, max(PATIENT, RARER * max(tries))) if tries and self._width < sys.maxsize else most
 
     @property
+    def _dry(self) -> bool:
+        return bool(self._empty) or self._since >= DRY
+
+    @property
     def _features(self) -> int:
         return len(self._known.layers[-2]) if len(self._known.layers) > 1 else self._known.inputs
 
     @property
     def _unknowns(self) -> int:
         return self._features * (2 if self.below.separate else 1) + 1
-
-    def _candidates(self) -> list[CriticalPoint]:
-        start, asked = perf_counter(), self._probe.queries
-        lines = self._surprising_lines()
-        climbed = (
-            not lines and self._dry and len(self._known.layers) > 2 and self._generator.random() < CLIMBED_WHEN_DRY
-        )
-        if not lines:
-            lines = [self._extremes().line() if climbed else self._random_line()]
-        self.result.seconds_lines += perf_counter() - start
-        self.result.queries_lines += self._probe.queries - asked
-        return self._met_by(lines, OUTERMOST if climbed else None)
-
-    @property
-    def _dry(self) -> bool:
-        return bool(self._empty) or self._since >= DRY
-
-    def _random_line(self) -> tuple[Line, int, int]:
-        """Once dry, often where few neurons below are on: there walks have the most left to see."""
-        return random_line(self._known, self._generator, SPARSE_WHEN_DRY if self._dry else 0.0)
-
-    def _extremes(self) -> Extremes:
-        """Those of the layers below; set up anew when the signs of the last of them are known."""
-        signs = self.below.signs is not None
-        if self._climbed is None or self._climbed[0] != signs:
-            below = Known(self._known.inputs, self._known.layers[:-1])
-            self._climbed = (signs, Extremes(below, not signs, self._generator))
-        return self._climbed[1]
-
-    def _met_by(self, lines: Sequence[tuple[Line, int, int]], outermost: int | None = None) -> list[CriticalPoint]:
-        """Critical points on lines that no known neuron explains, in random order; a few rounds' worth at most.
-
-        Args:
-            outermost: of so many at either end alone, of one line.
-        """
-        start, asked = perf_counter(), self._probe.queries
-        found = self._unknown([point for line in lines for point in critical_points(self._probe, *line)])
-        if outermost is not None and len(found) > 2 * outermost:
-            found = found[:outermost] + found[-outermost:]
-        self._random.shuffle(found)
-        self.result.lines += len(lines)
-        self.result.lines_since += len(lines)
-        self.result.seconds_lines += perf_counter() - start
-        self.result.queries_lines += self._probe.queries - asked
-        return found[:MOST_OF_LINES]
-
-    def _surprising_lines(self) -> list[tuple[Line, int, int]]:
-        """In the last hidden layer (or what may be it), when lines at random have become fruitless."""
-        if not ((self._last or self._width == sys.maxsize) and self._empty >= EMPTY_LINES and not self.below.separate):
-            return []
-        if self._surprises is None or self._surprises[0] != self._version:
-            self._surprises = (
-                self._version,
-                Surprises(
-                    self._probe,
-                    self._known,
-                    [record.witness for record in self.result.records],
-                    self._random,
-                    self._generator,
-                    self._extremes() if len(self._known.layers) > 2 else None,
-                ),
-            )
-        return self._surprises[1].lines(SURPRISE_POINTS)
-
-    def _unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
-        """Those at which no known neuron changes its state."""
-        if not points:
-            return []
-        patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
-        apart = [any(pattern[layer][j] for layer, j in self._avoided) for pattern in patterns[::2]]
-        same = [patterns[2 * n] == patterns[2 * n + 1] for n in range(len(points))]
-        return [p for p, known, away in zip(points, same, apart, strict=True) if known and not away]
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
@@ -445,7 +339,7 @@ class LayerSearch:
             found = self._merge(outcome)
             if found:
                 self._changed()
-                self._waiting = self._unknown(self._waiting)
+                self._waiting = self._lines.unknown(self._waiting)
             if found or self.below.separate:
                 self._due = self._due or self.below.ready(self._vectors())
 
@@ -502,6 +396,7 @@ class LayerSearch:
     def _changed(self) -> None:
         self._version += 1
         self._known.changed()
+        self._lines.known_changed()
 
     def _decide(self, final: bool) -> None:
         """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
