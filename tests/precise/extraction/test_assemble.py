@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -26,7 +27,7 @@ def rows(random: Random) -> list[list[Row]]:
             )
             for _ in range(width)
         ]
-        for before, width in zip(WIDTHS, WIDTHS[1:], strict=False)
+        for before, width in pairwise(WIDTHS)
     ]
 
 
