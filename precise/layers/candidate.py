@@ -46,7 +46,6 @@ Candidate = CriticalPoint | Assembled | Unfinished
 class Task:
     """One candidate to follow, or one row to confirm or to finish, with all that a worker needs."""
 
-    version: int  # of the known part
     known: tuple[tuple[Row, ...], ...]
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
@@ -78,9 +77,8 @@ class Follower:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._version: tuple[int, int] = (-1, -1)
         self._walker: Walker | None = None
-        self._below: tuple[tuple[Row, ...], ...] = ()
+        self._known: tuple[tuple[Row, ...], ...] = ()  # the walker's, as it was handed in
         self._last = False
 
     def __call__(self, task: Task) -> Outcome:
@@ -117,15 +115,13 @@ class Follower:
         return RowSearch(walker, task.separate, random, task.postponed).follow(surface)
 
     def _prepared(self, task: Task, random: Random) -> Walker:
-        version = (len(task.known), task.version)
-        if self._walker is None or self._version != version:
-            if self._walker is not None and self._below == task.known[:-1] and self._last == task.last:
-                self._walker.replace_last(list(task.known[-1]))
-            else:
-                self._walker = Walker(self._probe, Known(self._probe.width, [list(rows) for rows in task.known]))
-                if task.last:
-                    self._walker.watched -= 1  # neurons of one layer do not bend each other, and none is deeper
-            self._version, self._below, self._last = version, task.known[:-1], task.last
+        if self._walker is None or self._known[:-1] != task.known[:-1] or self._last != task.last:
+            self._walker = Walker(self._probe, Known(self._probe.width, [list(rows) for rows in task.known]))
+            if task.last:
+                self._walker.watched -= 1  # neurons of one layer do not bend each other, and none is deeper
+        elif self._known[-1] != task.known[-1]:
+            self._walker.replace_last(list(task.known[-1]))
+        self._known, self._last = task.known, task.last
         self._walker.draw_tests(random)
         return self._walker
 

@@ -353,7 +353,7 @@ class LayerSearch:
             separate, calibration = self.below.separate, self._probe.calibration
             seed = self._random.getrandbits(64)
             absent = tuple(self.postponed)
-            yield Task(self._version, known, separate, self._last, self._whole, absent, candidate, seed, calibration)
+            yield Task(known, separate, self._last, self._whole, absent, candidate, seed, calibration)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
