@@ -25,6 +25,7 @@ PAGES = (
     "how-to/run-a-precision-study.md",
     "how-to/find-a-sign-error.md",
 )
+SAID = {"tutorial.md": ("Complete: every row, sign and column was recovered exactly.", "equal on all of R^784")}
 VERBS = {"precise": cli.VERBS, "verify": verify_cli.VERBS}
 
 
@@ -62,16 +63,8 @@ def test_commands_and_code_run_in_the_order_of_the_page(page, tmp_path, monkeypa
         if language == "python":
             run_python(text)
     monkeypatch.delitem(sys.modules, "served", raising=False)
-
-
-def test_the_tutorial_says_what_comes_out(tmp_path, monkeypatch, capsys):
-    said = (DOCS / "tutorial.md").read_text()
-    monkeypatch.chdir(tmp_path)
-    model = ROOT / "fixtures" / "mnist_784_16x2_1.npz"
-    run_command(f"precise extract {model} -o recovered.json --seed 1")
-    assert capsys.readouterr().out.splitlines()[0] in said
-    run_command(f"verify equal {model} recovered.json")
-    assert capsys.readouterr().out.partition(":")[0] in said
+    printed, text = capsys.readouterr().out, (DOCS / page).read_text()
+    assert all(words in printed and words in text for words in SAID.get(page, ()))
 
 
 def test_the_notebook_runs_and_shows_its_results(monkeypatch):

@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from precise import cli
 from precise.formats import load_network, save_network
 from precise.random_networks import random_network
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
+Done = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-m", "precise", "extract"]
 SERVED = """
 import time
@@ -52,7 +55,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Done]]:
+    """The command in this process, which starts none, from the folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.modules.pop("served", None)
+
+    def call(*arguments: str) -> Done:
+        status = cli.run(cli.application("", cli.VERBS), "precise", ["extract", *arguments])
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    yield call
+    sys.modules.pop("served", None)
+
+
+def run(folder: Path, *arguments: str) -> Done:
     path = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
@@ -97,8 +117,10 @@ def test_widths_of_a_model_are_found(folder: Path) -> None:
         ("noisy", "not"),
     ],
 )
-def test_an_oracle_that_fails_ends_with_one_sentence(folder: Path, function: str, said: str) -> None:
-    done = run(folder, "--oracle", f"served:{function}", "--widths", "2,2,1", "-o", "out.json")
+def test_an_oracle_that_fails_ends_with_one_sentence(
+    folder: Path, here: Callable[..., Done], function: str, said: str
+) -> None:
+    done = here("--oracle", f"served:{function}", "--widths", "2,2,1", "-o", "out.json")
     assert done.returncode == 3
     assert done.stdout.startswith("Incomplete: ")
     assert said in done.stdout.splitlines()[0]
@@ -121,10 +143,12 @@ def test_an_oracle_that_fails_ends_with_one_sentence(folder: Path, function: str
         ([], "MODEL"),
     ],
 )
-def test_wrong_input_ends_with_one_sentence(folder: Path, arguments: list[str], said: str) -> None:
+def test_wrong_input_ends_with_one_sentence(
+    folder: Path, here: Callable[..., Done], arguments: list[str], said: str
+) -> None:
     (folder / "empty.npz").write_bytes(b"")
     (folder / "text.npz").write_text("hello")
-    done = run(folder, *arguments, "-o", "out.json")
+    done = here(*arguments, "-o", "out.json")
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
@@ -133,21 +157,21 @@ def test_wrong_input_ends_with_one_sentence(folder: Path, arguments: list[str], 
 
 
 @pytest.mark.parametrize("out", ["nowhere/out.json", "out.xyz", "."])
-def test_a_place_that_cannot_be_written_is_refused_before_the_work(folder: Path, out: str) -> None:
-    done = run(folder, "model.json", "-o", out)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(here: Callable[..., Done], out: str) -> None:
+    done = here("model.json", "-o", out)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "expected" in done.stderr
 
 
-def test_wrong_widths_for_the_oracle_end_without_a_network(folder: Path) -> None:
-    done = run(folder, "--oracle", "served:ask", "--widths", "3,2,1", "-o", "out.json")
+def test_wrong_widths_for_the_oracle_end_without_a_network(here: Callable[..., Done]) -> None:
+    done = here("--oracle", "served:ask", "--widths", "3,2,1", "-o", "out.json")
     assert done.returncode == 3
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_budget_ends_a_run_cleanly(folder: Path) -> None:
-    done = run(folder, "model.json", "-o", "out.json", "--max-queries", "10")
+def test_a_budget_ends_a_run_cleanly(folder: Path, here: Callable[..., Done]) -> None:
+    done = here("model.json", "-o", "out.json", "--max-queries", "10")
     assert done.returncode == 3
     assert "budget of 10 queries" in done.stdout
     assert json.loads((folder / "out.json").read_text())["report"]["queries"] <= 10

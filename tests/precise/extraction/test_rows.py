@@ -74,7 +74,7 @@ def partial_row(row: Row, features: tuple[int, ...], witness: Point) -> PartialR
 @pytest.mark.parametrize("features", [(2,), (0, 3)])
 def test_open_coefficients_are_found_where_the_surface_meets_their_neurons(features: tuple[int, ...]) -> None:
     found = []
-    for seed in range(4):
+    for seed in range(2):
         network = random_network([6, 5, 4, 2], seed)
         walker = walker_below(network, 1)
         for row in rows_of(network, 1):
@@ -89,14 +89,14 @@ def test_open_coefficients_are_found_where_the_surface_meets_their_neurons(featu
             assert unseen(wanted) == sorted(features)
             found.append(completed(walker, partial, False, False, Random(seed)).row)
             assert found[-1] in (row, row.negated(), None)
-    assert len(found) >= 10
+    assert len(found) >= 5
     assert found.count(None) <= len(found) // 4
 
 
 def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
     """Layer 2 is mostly active, so that layer 3 is often, but not everywhere, a row over layer 1."""
     told, passed = [], []
-    for seed in range(7):
+    for seed in range(3):
         network = random_network([4, 4, 3, 3, 1], seed)
         second, third = network.layers[1], network.layers[2]
         biases = tuple(abs(bias) + 4 for bias in second.biases)
@@ -114,8 +114,8 @@ def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
             seen = places(walker, row, seed)
             if seen:
                 passed.append(confirm(walker, row, seen[0].point, 64, True, np.random.default_rng(seed)))
-    assert len(passed) >= 10
+    assert len(passed) >= 5
     assert not any(confirmation.deeper for confirmation in passed)
     missed = [c for c in told if c.absent and not c.deeper and c.present > len(c.absent)]
-    assert sum(confirmation.deeper for confirmation in told) >= 10
+    assert sum(confirmation.deeper for confirmation in told) >= 5
     assert len(missed) <= 1  # where both surfaces end at dead neurons, the way there tells nothing

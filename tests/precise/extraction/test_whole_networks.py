@@ -21,7 +21,7 @@ from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-SHORT = Patience(candidates=40, lines=12)
+SHORT = Patience(candidates=16, lines=6)
 
 
 def recovered(network: Network, seed: int = 0, **options: object) -> Extraction:
@@ -40,7 +40,7 @@ def test_contracting_networks_come_out_exact(widths: str) -> None:
     assert canonical_form(result.network) == canonical_form(network)
 
 
-@pytest.mark.parametrize("widths", ["4-8-8-1", "10-20-20-3", "20-40-1", "6-12-12-2", "3-7-2"])
+@pytest.mark.parametrize("widths", ["4-8-8-1", "20-40-1", "6-12-12-3", "3-7-2"])
 def test_expanding_networks_come_out_exact(widths: str) -> None:
     network = random_network(widths, seed=1)
     result = recovered(network, seed=1)
@@ -59,9 +59,9 @@ def test_trained_networks_are_proved_equal(name: str) -> None:
     assert result.network.widths == network.widths
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(16))
 def test_what_is_not_identified_is_never_claimed(seed: int) -> None:
-    network, kinds = planted_network(seed, depth=3, width=6, outputs=3, planted=2)
+    network, kinds = planted_network(seed, depth=3, width=5, outputs=3, planted=2)
     result = recovered(network, seed, patience=SHORT)
     if result.report.complete:
         assert result.network is not None
@@ -96,7 +96,7 @@ def test_the_same_seed_asks_the_same() -> None:
     assert recovered(network, seed=9).report.queries == recovered(network, seed=9).report.queries
 
 
-@pytest.mark.parametrize("widths", ["10-5x2-1", "20-12-1", "12-6-4-3"])
+@pytest.mark.parametrize("widths", ["10-5x2-1", "20-12-1"])
 def test_widths_are_found(widths: str) -> None:
     network = random_network(widths, seed=2)
     result = extract(ExactOracle(network), None, 1, patience=Patience(candidates=60, lines=15))

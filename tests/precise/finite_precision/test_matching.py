@@ -60,7 +60,7 @@ def test_the_exhaustive_signs_are_right_where_they_decide(seed):
 
 @pytest.mark.parametrize("signs", ["soe", "wiggle", "last-hidden"])
 def test_a_heuristic_sign_method_is_right_or_found_out(signs):
-    for seed in range(3):
+    for seed in range(2):
         true, result = run("6-4x2-1", "float64", seed, signs=signs)
         layers = scores(true, result)
         assert not any(layer.wrong_signs for layer in layers)
@@ -72,7 +72,7 @@ def test_a_heuristic_sign_method_is_right_or_found_out(signs):
 def test_nothing_wrong_is_claimed(precision):
     """A part of `benchmarks/soundness.py`."""
     tally = Tally()
-    for seed, widths in enumerate(WIDTHS):
+    for seed, widths in enumerate(WIDTHS[::2]):
         judge(widths, precision, seed + 100, tally, Patience(lines=40, idle=25))
     assert tally.wrong == 0
     assert tally.rows == 0 or precision not in ("bits:11", "float16")

@@ -57,7 +57,7 @@ def outcome(path):
 
 
 # an HDF5 file takes a process of its own
-CASES = {".json": 300, ".npz": 300, ".onnx": 300, ".safetensors": 300, ".pt": 300, ".keras": 30, ".h5": 30}
+CASES = {".json": 300, ".npz": 300, ".onnx": 300, ".safetensors": 300, ".pt": 300, ".keras": 30, ".h5": 15}
 
 
 @pytest.mark.parametrize("suffix", CASES)
