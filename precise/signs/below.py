@@ -111,8 +111,7 @@ class LayerBelow:
         self._set(settled.signs, settled.layer)
         self.twins, self.always_active = settled.twins, settled.always_active
         self.lacking = self.lacking - settled.solved
-        features = len(vectors[0]) - 1 - self._count
-        return Decision([list(row) for row in settled.rows], _substitution(before, settled, features))
+        return Decision([list(row) for row in settled.rows], _substitution(before, settled))
 
     def _settled(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
         if not vectors or ((self._missing or self.lacking) and not final):
@@ -136,12 +135,31 @@ def _dependent(layer: Sequence[Row]) -> bool:
     return not layer or int(nmod_mat(fmpz_mat([list(row.plus) for row in layer]), PRIME).rank()) < len(layer)
 
 
-def _substitution(layer: Sequence[Row], settled: Settled, features: int) -> list[Vector]:
-    """Without further neurons: linear = - sum over negative j of v_j W_j, bias = new bias - the same of biases."""
-    count = len(layer)
-    turned = [sign is Sign.NEGATIVE for sign in settled.signs]
-    table = [[fmpq(int(i == j)) for j in range(count + 1)] for i in range(count)]
-    for p in range(features):
-        table.append([*(fmpq(-row.plus[p] if on else 0) for row, on in zip(layer, turned, strict=True)), fmpq(0)])
-    biases = [fmpq(-row.bias if on else 0) for row, on in zip(layer, turned, strict=True)]
-    return [*table, [*biases, fmpq(1)]]
+def _substitution(layer: Sequence[Row], settled: Settled) -> list[Vector]:
+    """What v, the linear part and the bias over a layer are in the coefficients over the settled one and the bias.
+
+    A neuron on its other side acts in v as well, and through -eta: relu(-eta) = relu(eta) - eta.
+    """
+    columns = []
+    for number, row in enumerate(settled.layer):
+        column = [fmpq(0)] * len(layer) + [fmpq(w) for w in (*row.plus, row.bias)]
+        if not row.linear:
+            twin = number >= len(layer)
+            own = settled.layer.index(row.negated()) if twin else number
+            factor = _factor(row, layer[own], {p for j, p in settled.solved if j == own})
+            column[own] = factor
+            if (settled.signs[own] is Sign.NEGATIVE) == twin:
+                kept = [fmpq(0)] * len(layer) + [factor * w for w in (*layer[own].plus, layer[own].bias)]
+                column = [a - b for a, b in zip(column, kept, strict=True)]
+        columns.append(column)
+    columns.append([*[fmpq(0)] * (len(columns[0]) - 1), fmpq(1)])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _factor(row: Row, other: Row, changed: Set[int]) -> fmpq:
+    """The size of one row over that of another which is the same but for its sign and some weights."""
+    pairs = [
+        (row.bias, other.bias),
+        *((a, b) for p, (a, b) in enumerate(zip(row.plus, other.plus, strict=True)) if p not in changed),
+    ]
+    return next((abs(fmpq(a, b)) for a, b in pairs if b), fmpq(1))

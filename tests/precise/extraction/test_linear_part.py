@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from flint import fmpq, fmpq_mat
 
-from precise.regions.local_map import Row
+from precise.regions.local_map import Known, Row
+from precise.signs.below import Decision, LayerBelow
 from precise.signs.exact import Sign
 from precise.signs.least_rank import least_rank
 from precise.signs.linear_part import FreeRow, Settled, settle
@@ -155,10 +156,8 @@ def test_twins_on_one_hyperplane_are_split(seed: int) -> None:
     planted.check(settled)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
+def with_lacking_weight(planted: Planted) -> tuple[list[Row], list[FreeRow]]:
     """Neuron 0 stands with a weight that is far too large; what is too much passes on in the linear part."""
-    planted = Planted(seed, 6, 4, 3)
     planted.negative[0] = False
     planted.weights[0][2] = abs(planted.weights[0][2])
     large = 1 << 40
@@ -172,12 +171,44 @@ def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
     ]
     weights = list(planted.layer[0].plus)
     weights[2] = large
-    layer = [Row(tuple(weights), (0,) * 6, planted.biases[0]), *planted.layer[1:]]
+    return [Row(tuple(weights), (0,) * 6, planted.biases[0]), *planted.layer[1:]], rows
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
+    planted = Planted(seed, 6, 4, 3)
+    layer, rows = with_lacking_weight(planted)
     settled = settle(layer, rows, 0, Random(0), frozenset({(0, 2)}))
     assert settled is not None
     assert settled.solved == {(0, 2)}
     assert list(settled.signs) == expected(planted)
     planted.check(settled)
+
+
+def decided(layer: list[Row], rows: list[FreeRow], missing: int, lacking: frozenset[tuple[int, int]]) -> Decision:
+    below = LayerBelow(Known(len(layer[0].plus), [layer, []]), 0, missing, Random(0), lacking)
+    decision = below.decide(vectors(rows), final=True)
+    assert decision is not None
+    return decision
+
+
+def vectors(rows: list[FreeRow]) -> list[list[fmpq]]:
+    return [[*row.v, *row.linear, row.bias] for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("active", "twins"), [(1, 0), (0, 1), (1, 1)])
+def test_what_rows_were_follows_from_what_they_are(seed: int, active: int, twins: int) -> None:
+    planted = Planted(seed, 7, 5, 4, active=active, twins=twins)
+    decision = decided(planted.layer, planted.rows, active + twins, frozenset())
+    assert [[_dot(line, row) for line in decision.substitution] for row in decision.vectors] == vectors(planted.rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_rows_were_follows_also_where_a_weight_was_read_off(seed: int) -> None:
+    layer, rows = with_lacking_weight(Planted(seed, 6, 4, 3))
+    decision = decided(layer, rows, 0, frozenset({(0, 2)}))
+    assert [[_dot(line, row) for line in decision.substitution] for row in decision.vectors] == vectors(rows)
 
 
 def test_rows_that_no_choice_explains_are_refused() -> None:
