@@ -47,9 +47,12 @@ class PartialRow:
         )
 
     def met_by(self, row: Sequence[int]) -> bool:
-        """Does a complete row fulfil all equations (exactly)?"""
+        """Does a complete row fulfil all equations (exactly), and is no form 0 at it that is not 0 at this row?"""
         column = fmpz_mat([[v] for v in row])
-        return not any((fmpz_mat([list(e) for e in self.equations]) * column).entries())
+        equations, leads = (
+            (fmpz_mat([list(e) for e in part]) * column).entries() for part in (self.equations, self.leads)
+        )
+        return not any(equations) and all(leads)
 
     def substituted(self, substitution: fmpz_mat) -> PartialRow:
         """The same in other unknowns: old = substitution @ new up to a common factor."""

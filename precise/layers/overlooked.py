@@ -30,7 +30,7 @@ from precise.regions.probe import Point, Probe
 from precise.signatures.reach import Where
 
 BATCH = 64  # points climbed to at once
-QUIET = 16  # such batches without a surprise, for every incomplete layer, before nothing counts as overlooked
+QUIET = 16  # such batches of either kind without a surprise, for every incomplete layer, before none is overlooked
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,11 @@ class LastSearch:
         extremes = [Extremes(known, False, self._generator) if known.layers else None for known in below]
         for _ in range(QUIET):
             for known, drawn in zip(below, extremes, strict=True):
-                yield drawn.points(BATCH) if drawn else random_points(known, self._generator, BATCH)
+                if drawn is None:
+                    yield random_points(known, self._generator, BATCH)
+                else:
+                    yield drawn.points(BATCH)
+                    yield drawn.outermost(BATCH)
 
     def _aimed(self) -> Iterator[Vector]:
         """Points where a weight acts that is lacking, as far as its neurons are known."""

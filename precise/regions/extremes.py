@@ -19,6 +19,7 @@ from precise.regions.local_map import Known
 
 POOL = 512  # random points to begin from
 ROUNDS = 16  # of climbing
+MORE_ROUNDS = 32  # to where a direction ends
 MOST_ON = 2  # features with a positive weight
 STRONGEST = 8.0  # of these weights, where the others are normal
 
@@ -35,6 +36,7 @@ class Extremes:
         self._generator = generator
         sizes = np.median(np.abs(self._values(self._pool())), axis=0)
         self._sizes = np.where(sizes > 0, sizes, 1.0)
+        self._width = len(sizes) * (2 if both_sides else 1)  # features
 
     def line(self) -> tuple[Line, int, int]:
         """The line from one of them to another, or from any point where both are one; its first and last parameter."""
@@ -45,14 +47,20 @@ class Extremes:
 
     def points(self, count: int) -> Vector:
         """Shape (count, inputs), each climbed to for a goal of its own."""
-        pool, goals = self._pool(), self._goals(count)
+        return self._climbed(self._pool(), self._goals(count), ROUNDS)
+
+    def outermost(self, count: int) -> Vector:
+        """The same, as far as it goes in any direction of the features: what a hyperplane cuts off has such a point."""
+        return self._climbed(self._pool(), self._generator.standard_normal((count, self._width)), MORE_ROUNDS)
+
+    def _climbed(self, pool: Vector, goals: Vector, rounds: int) -> Vector:
         scores = _scores(self._features(pool)[None], goals)  # (count, pool)
         points: Vector = pool[scores.argmax(axis=1)]
 
         def score(tried: Vector) -> Vector:
             return _scores(self._features(tried.reshape(-1, tried.shape[2])).reshape(*tried.shape[:2], -1), goals)
 
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             points = climb(points, score, pool, self._generator)
         return points
 
@@ -61,9 +69,8 @@ class Extremes:
 
     def _goals(self, count: int) -> Vector:
         """A weight for every feature, few of them positive, shape (count, features)."""
-        features = len(self._sizes) * (2 if self._both else 1)
-        weights = np.abs(self._generator.standard_normal((count, features)))
-        order = np.argsort(self._generator.random((count, features)), axis=1)
+        weights = np.abs(self._generator.standard_normal((count, self._width)))
+        order = np.argsort(self._generator.random((count, self._width)), axis=1)
         on = order < self._generator.integers(1, MOST_ON + 1, size=(count, 1))
         goals: Vector = np.where(on, self._generator.uniform(1.0, STRONGEST, size=(count, 1)) * weights, -weights)
         return goals

@@ -158,3 +158,10 @@ def test_bits_from_one_long_equation(seed: int) -> None:
 
 def test_bits_that_are_not_unique_are_not_chosen() -> None:
     assert unique_bits([[fmpq(v) for v in (3, 5, 8, 8)]]) is None
+
+
+def test_a_row_at_which_a_lead_vanishes_is_another_one() -> None:
+    partial = PartialRow(((2, -1, 0, 0), (3, 0, 0, -1)), ((1, 0, 0, 0),), [0])  # (1, 2, ?, 3)
+    assert partial.met_by((1, 2, 5, 3))
+    assert not partial.met_by((1, 2, 5, 4))
+    assert not partial.met_by((0, 0, 1, 0))

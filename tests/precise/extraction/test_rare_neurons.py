@@ -68,6 +68,24 @@ def test_climbing_reaches_rare_neurons_behind_two_layers(seed: int, both_sides: 
     assert climbed > times * met(random_points(known, generator, 256)) > 0
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_a_hyperplane_cuts_off_is_reached_by_climbing_in_all_directions(seed: int) -> None:
+    known = Known(8, [rows_of(random_network("8-12x2-12-1", seed), number) for number in range(2)])
+    generator, floats = np.random.default_rng(seed), FloatLayers(known)
+    usual = random_points(known, generator, 4096)
+    weights = generator.standard_normal((12, 60))
+
+    def heights(points: Vector) -> Vector:
+        features = np.maximum(floats.preactivations(points)[1], 0.0)
+        found: Vector = features @ weights / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-9)
+        return found
+
+    cut = np.quantile(heights(usual), 0.999, axis=0)  # of sixty hyperplanes in the space of the features
+    drawn = random_points(known, generator, 256), Extremes(known, False, generator).outermost(256)
+    random, climbed = ((heights(points) > cut).any(axis=0).mean() for points in drawn)
+    assert climbed > 2 * random > 0
+
+
 def test_what_acts_far_out_only_is_left_out_over_a_smaller_box() -> None:
     first = Layer(
         ((fmpq(1), fmpq(1)), (fmpq(1), fmpq(-2)), (fmpq(1, 4), fmpq(0))), (fmpq(0), fmpq(1), fmpq(200))
