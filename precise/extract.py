@@ -157,7 +157,6 @@ class _Run:
         self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
-        self.closed: dict[tuple[int, int], set[int]] = {}  # (layer, row) from 0: weights that its surface did not meet
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
         self.whole_below = True  # is everything known of the layers before?
@@ -281,8 +280,6 @@ class _Run:
         self.search, result = search, search.result
         self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
         self.lacking = frozenset(result.lacking)
-        for row, feature in result.lacking:
-            self.closed.setdefault((len(self.known.layers) - 1, row), set()).add(feature)
         self.explained = not result.candidates
         if width is None:
             return result
@@ -404,7 +401,7 @@ class _Run:
         short = [layer.width is not None and layer.rows + layer.opposite_twins < layer.width for layer in layers]
         incomplete = [number for number, layer in enumerate(layers) if short[number] or layer.lacking]
         lacking = self.report.unknown_weights()
-        search = LastSearch(self.probe, self.known, incomplete, lacking, self.closed, follow, self.random)
+        search = LastSearch(self.probe, self.known, incomplete, lacking, follow, self.random)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:

@@ -56,7 +56,6 @@ class LastSearch:
         known: Known,
         incomplete: Sequence[int],
         lacking: Mapping[Where, Set[int]],
-        doubtful: Mapping[Where, Set[int]],
         follow: Follow,
         random: Random,
     ) -> None:
@@ -66,7 +65,6 @@ class LastSearch:
             known: all hidden layers; changed in place when a neuron is found.
             incomplete: the layers, from 0 and in order, that may lack neurons.
             lacking: neurons below whose weight a neuron lacks.
-            doubtful: those of whose weight the same was once held, and that are looked at as well.
         """
         self._probe = probe
         self._known = known
@@ -76,7 +74,6 @@ class LastSearch:
         self._generator = np.random.default_rng(random.getrandbits(64))
         self._parts: dict[Where, list[PartialRow]] = {}  # of neurons that lack weights
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
-        self._doubtful = doubtful
         self._aimed_at: set[tuple[int, int, int]] = set()  # (layer, neuron, feature) of weights that were aimed at
         self._aim: tuple[int, int, int] | None = None  # the weight that is aimed at
         self._calm = False  # did all unusual points fit, once?
@@ -152,8 +149,7 @@ class LastSearch:
 
     def _aimed(self) -> Iterator[Vector]:
         """Points where a weight acts that is lacking, as far as its neurons are known."""
-        for layer, number in sorted({*self.lacking, *self._doubtful}):
-            features = {*self.lacking.get((layer, number), ()), *self._doubtful.get((layer, number), ())}
+        for (layer, number), features in sorted(self.lacking.items()):
             row = self._known.layers[layer][number].without(list(features))
             for feature in sorted(features):
                 weight = layer, number, feature

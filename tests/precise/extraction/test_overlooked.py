@@ -76,7 +76,7 @@ def test_a_rare_neuron_is_found_where_the_copy_is_wrong(layer: int) -> None:
     known, fewer = without(true, outputs, layer, 2)
     probe = Probe(ExactOracle(network), range(8), [3, 5])
     with shared(probe, Workers()) as crew:
-        search = LastSearch(probe, known, [1, 2], {}, {}, crew.follow, Random(1))
+        search = LastSearch(probe, known, [1, 2], {}, crew.follow, Random(1))
         last: Sequence[OutputRow] = fewer
         for _ in range(8):
             found = search.next(last)
@@ -100,7 +100,7 @@ def test_where_nothing_is_missing_nothing_is_found() -> None:
     before = [list(rows) for rows in known.layers]
     probe = Probe(ExactOracle(network), range(8), [3, 5])
     with shared(probe, Workers()) as crew:
-        search = LastSearch(probe, known, [1, 2], {}, {}, crew.follow, Random(1))
+        search = LastSearch(probe, known, [1, 2], {}, crew.follow, Random(1))
         assert search.next(outputs) is None
         assert search.quiet
     assert known.layers == before
