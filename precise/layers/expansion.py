@@ -51,28 +51,36 @@ def missing_columns(
 ) -> tuple[list[list[fmpq]], list[int]] | None:
     """The weights of every first-layer neuron on the inputs outside the slice, shape (d_1, inputs - slice).
 
-    Returns the columns and the neurons' indices that no point could see (their columns stay 0), or None when fewer
-    points than visible neurons are independent.
+    Returns the columns and the indices of the rows whose own columns no points tell, or None when a visible neuron is
+    among these. Of always-active rows it is enough that what is told of them together is right.
     """
     outside = [c for c in range(probe.oracle.input_width) if c not in set(probe.coordinates)]
     count = len(known.layers[0])
     if not outside:
         return [[] for _ in range(count)], []
     chosen, rows = _independent(known, outputs, random)
-    seen = [j for j in range(count) if any(row[j] for row in rows)]
-    if len(rows) < len(seen):
+    told = {} if not rows else _pivots(rows)
+    seen = {j for j in range(count) if any(row[j] for row in rows)}
+    alone = {j for j, together in told.items() if not together}
+    if any(not known.layers[0][j].linear for j in seen - alone):
         return None
-    system = fmpq_mat([[row[j] for j in seen] for row in rows])
     calibration = probe.calibration
     measured = []
     for slopes in read([Reading(point, output, tuple(outside), calibration) for point, output in chosen]):
         measured.append(slopes.values)
         progress(len(measured), len(chosen))
-    solved = system.solve(fmpq_mat(measured)).tolist() if seen else []
+    system = fmpq_mat([[row[j] for j in told] for row in rows])
+    solved = system.solve(fmpq_mat(measured)).tolist() if rows else []
     columns = [[fmpq(0)] * len(outside) for _ in range(count)]
-    for j, entries in zip(seen, solved, strict=True):
+    for j, entries in zip(told, solved, strict=True):
         columns[j] = entries
-    return columns, [j for j in range(count) if j not in set(seen)]
+    return columns, [j for j in range(count) if j not in alone]
+
+
+def _pivots(rows: Sequence[Sequence[fmpq]]) -> dict[int, bool]:
+    """As many columns as independent rows that determine all: is what they tell mixed with other columns?"""
+    table = fmpq_mat([list(row) for row in rows]).rref()[0].tolist()
+    return {next(j for j, v in enumerate(row) if v): sum(v != 0 for v in row) > 1 for row in table}
 
 
 def _independent(
