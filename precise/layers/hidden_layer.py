@@ -100,7 +100,6 @@ class LayerSearch:
         self._generator = np.random.default_rng(self._random.getrandbits(64))
         self._patience = patience
         self._progress = progress
-        self._version = 0
         self._since = 0
         self._doubt = FIRST_DOUBT
         self._given: list[SearchedLine] | None = None  # lines to search, and no others
@@ -394,7 +393,6 @@ class LayerSearch:
         return [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
 
     def _changed(self) -> None:
-        self._version += 1
         self._known.changed()
         self._lines.known_changed()
 
