@@ -137,7 +137,7 @@ def describe(run: Run) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is missing, print a line a network, and the account."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=200, help="seeds 0 to one less than this (default: 200)")
+    parser.add_argument("--networks", type=int, default=200, help="how many, one a seed (default: 200)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--limit", type=float, default=120.0, help="processor seconds a network (default: 120)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the runs are kept, after every network")
