@@ -1,23 +1,16 @@
-"""From recovered integer rows to a network with weights of ordinary size, and its check at fresh points."""
+"""From recovered integer rows to a network with weights of ordinary size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from random import Random
 
-from flint import fmpq, fmpz, fmpz_mat
+from flint import fmpq
 
-from precise.arithmetic import Batch
 from precise.layers.output_layer import OutputRow
 from precise.network import Layer, Network
-from precise.oracle import Oracle
 from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
-SCALES = (1, 8, 64, DOMAIN)  # boxes in which the result is compared with the oracle
-FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
-FRESH_BITS = 12  # fractional, on the box of size 1
-MORE_POINTS = 512  # where neurons are missing, which may act in a part of the box only
 LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known is no larger
 
 
@@ -127,30 +120,3 @@ def _scale(row: Sequence[fmpq]) -> fmpq:
     while largest < fmpq(2) ** (exponent - 1):
         exponent -= 1
     return fmpq(2) ** -exponent
-
-
-def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> int:
-    """The largest s for which no fresh point in |x_i| <= s, for s in SCALES, shows network and oracle to differ; or 0.
-
-    Costs up to `points` queries, in all inputs at once. Exact answers are compared exactly. Agreement is evidence, not
-    proof: `verify` proves.
-    """
-    agreed = 0
-    for scale in SCALES:
-        rows = [_fresh(oracle.input_width, scale, number, random) for number in range(points // len(SCALES))]
-        batch = Batch(fmpz_mat(rows), fmpz(1) << FRESH_BITS)
-        if oracle.query(batch).rows() != network.evaluate(batch).rows():
-            break
-        agreed = scale
-    return agreed
-
-
-def _fresh(inputs: int, scale: int, number: int, random: Random) -> list[int]:
-    """A point in |x_i| <= scale: in turn inside it, at a corner, and on one of its faces of a random dimension.
-
-    In units of 2^-FRESH_BITS.
-    """
-    end, signs = scale << FRESH_BITS, random.getrandbits(inputs)
-    inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
-    share = (0.0, 1.0, random.random())[number % 3]
-    return [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]

@@ -17,7 +17,8 @@ from time import perf_counter
 
 import numpy as np
 
-from precise.assemble import DOMAIN, FRESH_POINTS, MORE_POINTS, SCALES, agreement, network_from_rows
+from precise.assemble import DOMAIN, network_from_rows
+from precise.comparison import FINE_BITS, FRESH_POINTS, MORE_POINTS, SCALES, agreement, nearest_difference
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
 from precise.journal.file import Journal
@@ -162,7 +163,7 @@ class _Run:
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
-        self.right_up_to = math.inf  # the smallest |x| at which the copy is known to be wrong
+        self.wrong: list[Point] = []  # where the copy is known to be wrong
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
@@ -413,8 +414,7 @@ class _Run:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
-        if search.wrong:
-            self.right_up_to = min(max(map(abs, point)) for point in search.wrong) / 2.0**FRACTION_BITS
+        self.wrong = search.wrong
         for number, layer in enumerate(layers):
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
         return outputs
@@ -438,19 +438,29 @@ class _Run:
             self.report.unknown_weights(),
         )
 
+    def in_all_inputs(self, point: Point) -> list[int]:
+        """A point of the slice, in units of 2^-FINE_BITS."""
+        row = [0] * self.oracle.input_width
+        for coordinate, value in zip(self.probe.coordinates, point, strict=True):
+            row[coordinate] = value >> (FRACTION_BITS - FINE_BITS)
+        return row
+
     def compare(self, network: Network) -> None:
         """Ask fresh points; of what is not identified, state the largest box in which it makes no difference."""
         unidentified, twins = self.report.unidentified(), self.report.shared()
         points = MORE_POINTS if unidentified or twins else FRESH_POINTS
         with self.stage("fresh points"):
             agreed = agreement(network, self.oracle, self.random, points)
-            domain = max((scale for scale in SCALES if scale <= agreed and scale < self.right_up_to), default=0)
+            differing = [*agreed.differing, *map(self.in_all_inputs, self.wrong)]
+            sizes = [max(map(abs, point)) / 2.0**FRACTION_BITS for point in self.wrong]
+            nearest = min([nearest_difference(network, self.oracle, differing, self.random), *sizes])
+            domain = max((scale for scale in SCALES if scale <= agreed.scale and scale < nearest), default=0)
             if domain < DOMAIN:
                 unidentified = unidentified or twins
             if not domain or (domain < DOMAIN and not unidentified):
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
-            if self.right_up_to < math.inf and not unidentified:
-                raise _Incomplete(f"the recovered network differs from the oracle at |x| = {self.right_up_to:.3g}")
+            if nearest < math.inf and not unidentified:
+                raise _Incomplete(f"the recovered network differs from the oracle at |x| = {nearest:.3g}")
         self.report.fresh_points = points * (SCALES.index(domain) + 1) // len(SCALES)
         self.report.complete = not unidentified
         if self.report.complete:

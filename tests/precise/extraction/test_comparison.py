@@ -1,0 +1,48 @@
+"""Where a copy answers like the oracle, and how near the origin it does not."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from precise.comparison import FINE_BITS, SCALES, agreement, nearest_difference
+from precise.network import Network
+from precise.oracle import ExactOracle
+
+INPUTS = 3
+
+
+def network(bias: int, weight: int) -> Network:
+    """The second neuron is on where x1 + x2 - x3 > -bias, which begins at |x| = -bias / 3."""
+    return Network.from_rows([([[1, 2, 1], [1, 1, -1]], [1, bias]), ([[1, weight]], [0])])
+
+
+def point(*coordinates: float) -> list[int]:
+    return [int(c * 2**FINE_BITS) for c in coordinates]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), bias=st.integers(-3000, -1), beyond=st.integers(1, 50))
+def test_a_difference_is_followed_towards_the_origin(seed: int, bias: int, beyond: int) -> None:
+    first = point(-bias + beyond, 0, 0)  # on its ray the difference begins at |x| = -bias
+    found = nearest_difference(network(bias, 0), ExactOracle(network(bias, 1)), [first], Random(seed))
+    assert -bias / 3 <= found < -bias
+
+
+def test_without_a_point_that_differs_nothing_is_claimed() -> None:
+    oracle = ExactOracle(network(-9, 1))
+    assert nearest_difference(network(-9, 0), oracle, [], Random(1)) == float("inf")
+    assert oracle.queries == 0
+    assert nearest_difference(network(-9, 0), oracle, [point(1, 1, 1)], Random(1)) == float("inf")
+
+
+@pytest.mark.parametrize(("bias", "agreed"), [(-1, 0), (-20, 1), (-100, 8), (-2000, 64), (-4000, 1024)])
+def test_agreement_ends_before_the_first_box_with_a_difference(bias: int, agreed: int) -> None:
+    found = agreement(network(bias, 0), ExactOracle(network(bias, 1)), Random(1), 512)
+    assert found.scale == agreed
+    assert bool(found.differing) == (agreed < SCALES[-1])
+    for row in found.differing:
+        assert agreed << FINE_BITS < max(map(abs, row)) <= SCALES[-1] << FINE_BITS
