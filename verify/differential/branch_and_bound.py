@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 
 from precise.executors import Crew, Done, Workers, working
 from verify.differential.bounds import ROUNDING, Array, Part, revived
+from verify.differential.branching import Branching, Candidate, Split
 from verify.differential.kept import Kept, key
-from verify.differential.problem import Looker, Problem, Split, Step, by_rule_alone, tightened_from
+from verify.differential.problem import Looker, Problem, Step, by_rule_alone, tightened_from
 
 AHEAD = 8  # parts under way at once; a fixed number, so that the result does not depend on how many workers there are
 FIRST_DIVES = 8  # so many before best-first begins in earnest: what they attain closes parts all the way
@@ -133,6 +134,7 @@ class _Leaf:
     step: Step = field(compare=False)
     place: int = field(compare=False)  # of its node in the tree
     dives: bool = field(compare=False, default=False)  # its better half is split next
+    chosen: Candidate | None = field(compare=False, default=None)  # the split that is under way
 
 
 class _Run:
@@ -141,6 +143,7 @@ class _Run:
         self.dives, self.begun_dives = 0, 0  # that go on, and all
         self.ahead: list[_Leaf] = []  # where they go on, not in the queue
         self.tighten: list[Node] = []
+        self.branching = Branching()
         self.trees: list[list[Node]] = [[{"leaf": {}}] for _ in problem.targets]
         self.queue: list[_Leaf] = []
         self.stuck: list[_Leaf] = []
@@ -217,10 +220,11 @@ class _Run:
         """The next leaf to split, or its halves where they are kept; None: there is none now, or time is up."""
         if time.monotonic() >= deadline or (leaf := self.next()) is None:
             return None
-        begun.append(leaf)
-        assert leaf.step.split is not None
+        limit = self.goal.limit(leaf.target)
+        chosen = self.branching.best(leaf.target, leaf.step.splits, leaf.step.bound - limit)
+        begun.append(replace(leaf, chosen=chosen))
         part = replace(leaf.step.part, vertices=())
-        item = _Expansion(part, leaf.step.split, leaf.target, self.goal.limit(leaf.target), leaf.step.basis)
+        item = _Expansion(part, chosen.split, leaf.target, limit, leaf.step.basis)
         steps = None if self.kept is None else self.kept.steps(_key(item), part)
         return item if steps is None or len(steps) != 2 else Done(steps)
 
@@ -241,7 +245,7 @@ class _Run:
             leaf = heapq.heappop(self.queue)
             if not self.open(leaf):
                 self.best[leaf.target] = max(self.best[leaf.target], leaf.step.bound)
-            elif leaf.step.split is None:
+            elif not leaf.step.splits:
                 self.stuck.append(leaf)
             else:
                 if self.diving and self.dives < (AHEAD if self.begun_dives < FIRST_DIVES else 1):
@@ -252,15 +256,18 @@ class _Run:
 
     def splittable(self, leaf: _Leaf) -> bool:
         """Whether a leaf is open and something is left to split."""
-        return leaf.step.split is not None and self.open(leaf)
+        return bool(leaf.step.splits) and self.open(leaf)
 
     def settle(self, leaf: _Leaf, steps: tuple[Step, Step]) -> None:
         """Replace a leaf by its two halves: the tree first, so that it is whole whenever the user interrupts."""
+        assert leaf.chosen is not None
         tree = self.trees[leaf.target]
         first = len(tree)
         kept = {key: value for key, value in leaf.step.node.items() if key == "tighten"}
         tree += [step.node for step in steps]
-        tree[leaf.place] = kept | {"split": _written(leaf.step.split), "children": [first, first + 1]}
+        tree[leaf.place] = kept | {"split": _written(leaf.chosen.split), "children": [first, first + 1]}
+        limit = self.goal.limit(leaf.target)
+        self.branching.learn(leaf.target, leaf.chosen, [leaf.step.bound - max(s.bound, limit) for s in steps])
         halves = [self.leaf(leaf.target, step, place) for place, step in enumerate(steps, first)]
         if leaf.dives:
             better, *halves = sorted(halves)  # the one with the greater bound
@@ -284,8 +291,7 @@ class _Run:
         return Search(self.tighten, self.trees, not left, bounds, self.nodes, len(left), self.interrupted, self.history)
 
 
-def _written(split: Split | None) -> list[object]:
-    assert split is not None
+def _written(split: Split) -> list[object]:
     if split[0] == "input":
         numerator, denominator = float(str(split[2])).as_integer_ratio()
         return ["input", split[1], f"{numerator}/{denominator}"]

@@ -16,8 +16,9 @@ import numpy as np
 from precise.journal.file import Journal
 from precise.journal.oracle import KEY_BYTES
 from verify.differential.bounds import Array, Part
+from verify.differential.branching import Candidate, Split
 from verify.differential.phases import by_phase
-from verify.differential.problem import Split, Step
+from verify.differential.problem import MOST_SPLITS, Step
 
 MOST_STATE = 4  # of a variable in a basis of HiGHS
 MOST_POINTS = 64  # candidates for a counterexample that one look has
@@ -63,7 +64,7 @@ def _plain(step: Step, before: Part) -> dict[str, object]:
         "bound": step.bound,
         "size": step.size,
         "node": step.node,
-        "split": step.split,
+        "splits": [[*candidate.split, candidate.gap] for candidate in step.splits],
         "points": [_encoded(point) for point in step.points],
         "basis": base64.b64encode(step.basis).decode(),
     }
@@ -76,25 +77,25 @@ def _step(plain: dict[str, Any], before: Part) -> Step:
     bound, size = _of(float, plain["bound"]), _of(float, plain["size"])
     if bound != bound or not size >= 0:
         raise ValueError("not a bound")
-    split = None if plain["split"] is None else _split(plain["split"], before)
+    splits = tuple(_candidate(entry, before) for entry in _list(plain["splits"])[:MOST_SPLITS])
     found = np.array(points).reshape(-1, len(before.lower))
     basis = base64.b64decode(_of(str, plain["basis"]), validate=True)
     if any(state > MOST_STATE for state in basis):
         raise ValueError("not a basis")
-    return Step(part, bound, size, _of(dict, plain["node"]), split, found, basis)
+    return Step(part, bound, size, _of(dict, plain["node"]), splits, found, basis)
 
 
-def _split(plain: list[Any], part: Part) -> Split:
-    kind, first, second = _list(plain)
+def _candidate(plain: list[Any], part: Part) -> Candidate:
+    kind, first, second, gap = _list(plain)
     if kind == "input":
         there = _of(int, first) in range(len(part.lower)) and math.isfinite(_of(float, second))
     else:
         kinds = ("phase",) if part.boxes and by_phase(part.boxes[0]) else ("z", "g")
         layers = range(1, len(part.boxes) + 1) if kind in kinds else ()
         there = _of(int, first) in layers and _of(int, second) in range(part.boxes[first - 1].shape[1])
-    if not there:
+    if not (there and 0 <= _of(float, gap) < math.inf):
         raise ValueError("not a split")
-    return kind, first, second
+    return Candidate((kind, first, second), gap)
 
 
 def _arrays(part: Part) -> list[Array]:

@@ -31,6 +31,7 @@ from verify.differential.bounds import (
     unstable,
     with_phase,
 )
+from verify.differential.branching import Candidate, Split
 from verify.differential.linear_program import Facets, Solution, Warm, solve
 
 PROGRAM_SIZE = 6000  # more variables than this make a linear program slower than the splits it saves
@@ -40,8 +41,7 @@ SHALLOW = 3  # hidden layers up to which bounds of neurons are not renewed on pa
 DUAL_BITS = 36  # of multipliers from a linear program: a bound loses some 1e-9 of itself
 FINEST = 2.0**-7  # of the domain's width; below it neurons are split, so that a search on a border comes to its end
 WIDE = 2.0**-10  # differences wider than this share of the values make bounds of g's own values worth it
-# ("input", input from 0, float) or ("z" | "g" | "phase", layer from 1, block from 0)
-Split = tuple[object, ...]
+MOST_SPLITS = 16  # of a part, that are worth choosing among
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Step:
     bound: float
     size: float  # what the bound was added up from: its rounding error is below ROUNDING times this
     node: dict[str, object]  # the certificate's node: "tighten" and "leaf"
-    split: Split | None  # where to split next; None: there is nothing left to split
+    splits: tuple[Candidate, ...]  # where to split next, the greatest gap first; none: there is nothing left to split
     points: Array  # candidates for a counterexample, shape (points, inputs)
     basis: bytes = b""  # of the linear program, from which those of the halves begin
 
@@ -141,10 +141,10 @@ class Looker:
         node: dict[str, object] = {"leaf": proof.leaf}
         if tighten:
             node["tighten"] = tighten
-        split = None if part.empty or proof.value == -np.inf else _split(problem, part, proof, points[-1])
+        splits = () if part.empty or proof.value == -np.inf else _splits(problem, part, proof, points[-1])
         size = float(proof.bound.size[0]) if np.isfinite(proof.value) else 0.0
         found = np.array(points).reshape(-1, len(part.lower))
-        return Step(part, proof.value, size, node, split, found, proof.basis)
+        return Step(part, proof.value, size, node, splits, found, proof.basis)
 
     def expand(self, part: Part, split: Split, number: int, limit: float, basis: bytes = b"") -> tuple[Step, Step]:
         """A look at both parts of a split."""
@@ -262,29 +262,23 @@ def dyadics(values: Array) -> list[object]:
     return written
 
 
-def _split(problem: Problem, part: Part, proof: Proof, point: Array) -> Split | None:
-    """The split that the bound's gap at a point suggests: the gap is a sum over the blocks."""
-    masks = [unstable(box) for box in part.boxes]
+def _splits(problem: Problem, part: Part, proof: Proof, point: Array) -> tuple[Candidate, ...]:
+    """The splits that the bound's gap at a point suggests, greatest first: the gap is a sum over the blocks."""
     i = _input_to_split(problem, part)
     if i is not None:
-        return "input", i, float((part.lower[i] + part.upper[i]) / 2)
-    best: tuple[float, Split | None] = (-1.0, None)
+        return (Candidate(("input", i, float((part.lower[i] + part.upper[i]) / 2)), 0.0),)
+    found = []
     for k, values in enumerate(preactivations(problem.layers, point)):
         n = problem.layers[k].blocks
         z, d, box = values[:n], values[n:], part.boxes[k]
         h, e = np.maximum(z, 0.0), np.where(z > 0, np.maximum(d, -z), np.maximum(z + d, 0.0))
         alpha, dual = proof.bound.alphas[k][0], proof.bound.duals[k][0]
         here = alpha[:n] * h + alpha[n:] * e - dual[:n] * z - dual[n:] * d
-        gaps = np.where(masks[k], proof.bound.maxima[k][0] - here, -np.inf)
-        i = int(gaps.argmax()) if n else 0
-        if n and masks[k][i] and gaps[i] > best[0]:
-            best = (float(gaps[i]), (_kind(box[:, i], float(alpha[n + i])), k + 1, i))
-    if best[1] is None:  # the gaps are lost in rounding: the first that is left
-        for k, mask in enumerate(masks):
-            if mask.any():
-                i, box = int(mask.argmax()), part.boxes[k]
-                return _kind(box[:, i], 0.0), k + 1, i
-    return best[1]
+        gaps = proof.bound.maxima[k][0] - here
+        gaps = np.where((gaps > 0) & np.isfinite(gaps), gaps, 0.0)  # they may be lost in rounding
+        for i in np.flatnonzero(unstable(box)).tolist():
+            found.append(Candidate((_kind(box[:, i], float(alpha[n + i])), k + 1, i), float(gaps[i])))
+    return tuple(sorted(found, key=lambda candidate: -candidate.gap)[:MOST_SPLITS])
 
 
 def _input_to_split(problem: Problem, part: Part) -> int | None:

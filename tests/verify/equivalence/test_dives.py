@@ -75,7 +75,7 @@ def test_a_basis_is_the_one_that_the_solver_has(question):
     target, looker = problem.targets[0], Looker(problem, root)
     warm = Warm(problem.layers, root, target.row, target.sides, target.margins, problem.facets, 20.0)
     step = looker.look(root, 0, len(problem.layers), 0.0)
-    for part in (root, *children(problem, root, step.split)):
+    for part in (root, *children(problem, root, step.splits[0].split)):
         found = warm.solve(part)
         states = np.frombuffer(found.basis, dtype=np.uint8)
         solver = warm._solver.getBasis()
