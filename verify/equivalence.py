@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from math import inf
 
 import numpy as np
 from flint import fmpq
@@ -47,6 +48,7 @@ GAP = 1e-6  # relative distance of the proved maximum from the attained one
 FIRST_ATTACK, BORDERS, ATTACK = 0.1, 0.2, 0.35  # shares of the time after which these give way to what follows
 RANGES = 0.25  # share of the time for the ranges of inner differences, at most
 LINEAR_PROGRAM = 20.0  # seconds for one at most
+SHORT = 200  # parts of a search by values, before one by phase with its ranges is worth its beginning
 SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the bounds leave open
 SHARE = 0.75  # of the time is then for the bounds
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
@@ -238,6 +240,7 @@ class _Task:
         goal = _Refuter(self, claim, problem)
         root = bounds.whole(self.layers, self.lower, self.upper)
         numbers = range(len(problem.targets))
+        executions = None
         if not all(by_rule_alone(problem, root, t, goal.limit(t)) for t in numbers):  # else a proof is near
             try:
                 self.attack(problem, goal, FIRST_STARTS)
@@ -245,24 +248,25 @@ class _Task:
                     self.attack_borders(problem, goal)
             except Stop:
                 return self.different(claim, goal.witness)
-        found = self.search(problem, root, goal)
+            # side conditions may fail in executions that stand for an input
+            executions = self.executions() if isinstance(claim, Within) and not problem.exact else None
+        found, by_phase = self.search(problem, root, goal, inf if executions is None else SHORT), False
+        if executions is not None and found.cut_off and time.monotonic() < self.deadline():
+            found, by_phase = self.by_phase_first(problem, executions, root, goal)
         if goal.witness is not None:
             return self.different(claim, goal.witness)
-        return self.proved(claim, problem, found)
+        return self.proved(claim, problem, found, by_phase)
 
     def maximum(self, gap: float, by_phase: bool) -> Decision:
         zero = within(0, self.first.output_width)
         problem = replace(self.problem(zero), exact=False)
         goal = _Climber(self, problem, gap)
-        root = bounds.whole(self.layers, self.lower, self.upper, by_phase=True)
-        phases = by_phase and phases_fit(self.layers, root)
-        if not phases:
-            root = bounds.whole(self.layers, self.lower, self.upper)
         self.attack(problem, goal, FIRST_STARTS)
-        found = self.by_phase(problem, root, goal) if phases else self.search(problem, root, goal)
-        if phases and not found.closed and not found.interrupted and self.left() > self.effort.seconds / 2:
-            phases = False  # every phase is decided somewhere, and executions still reach further than inputs
-            found = self.search(problem, bounds.whole(self.layers, self.lower, self.upper), goal)
+        root, executions = bounds.whole(self.layers, self.lower, self.upper), self.executions() if by_phase else None
+        if executions is None:
+            found, phases = self.search(problem, root, goal), False
+        else:
+            found, phases = self.by_phase_first(problem, executions, root, goal)
         certificate, proved = self.certified(zero, None if goal.near == 0.0 else MANTISSA, found, phases)
         close = goal.attained * (1 + _exact(gap))
         while (upper := _greatest(proved)) > close and self.finishable(found) and not phases:
@@ -290,24 +294,41 @@ class _Task:
         history = [*found.history, (time.monotonic() - self.searching, to_near(upper))] if found.history else []
         return Decision(verdict, certificate, history, found.interrupted)
 
-    def by_phase(self, problem: Problem, root: bounds.Part, goal: _Climber) -> Search:
+    def executions(self) -> bounds.Part | None:
+        """The whole domain, to be split by phase; None: g is too far from f for that, or they are too deep."""
+        root = bounds.whole(self.layers, self.lower, self.upper, by_phase=True)
+        return root if phases_fit(self.layers, root) else None
+
+    def by_phase_first(
+        self, problem: Problem, executions: bounds.Part, root: bounds.Part, goal: _Refuter | _Climber
+    ) -> tuple[Search, bool]:
+        """The search by phase, or by values if that one ends early without a proof; and whether it was by phase."""
+        found = self.by_phase(problem, executions, goal)
+        if found.closed or found.interrupted or found.stopped or self.left() <= self.effort.seconds / 2:
+            return found, True
+        # every phase is decided somewhere, and executions still reach further than inputs
+        return self.search(problem, root, goal), False
+
+    def by_phase(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber) -> Search:
         """The search by phase, after one for the ranges of inner differences."""
         self.effort.tracer("ranges of the differences within")
         workers = Workers(self.effort.jobs, self.effort.scheduler)
         end = self.begun + RANGES * self.effort.seconds
         ranges = narrowed(problem, root, end, workers, self.kept())
-        found = self.search(problem, ranges.root, goal, ranges.interrupted)
+        found = self.search(problem, ranges.root, goal, over=ranges.interrupted)
         interrupted = found.interrupted or ranges.interrupted
         return replace(found, tighten=ranges.tighten + found.tighten, interrupted=interrupted)
 
-    def search(self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber, over: bool = False) -> Search:
+    def search(
+        self, problem: Problem, root: bounds.Part, goal: _Refuter | _Climber, most: float = inf, over: bool = False
+    ) -> Search:
         self.effort.tracer("branch and bound")
         self.searching = time.monotonic()
         again = partial(self.attack, problem, goal, STARTS)
         workers = Workers(self.effort.jobs, self.effort.scheduler)
         deadline = self.begun if over else self.deadline()
         diving = isinstance(goal, _Climber) and split_by_phase(root)
-        found = search(problem, root, goal, deadline, workers, again, self.kept(), diving)
+        found = search(problem, root, goal, deadline, workers, again, self.kept(), diving, most)
         # parts without an input have a bound of minus infinity, which neither a plot nor JSON can show
         return replace(found, history=[entry for entry in found.history if np.isfinite(entry[1])])
 
@@ -355,9 +376,9 @@ class _Task:
         seconds = time.monotonic() - self.begun
         return refuted(claim, self.domain, self.first, self.second, witness, Engine.BOUNDS, seconds)
 
-    def proved(self, claim: Claim, problem: Problem, found: Search) -> Decision:
-        certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found)
-        if not proved.holds and self.finishable(found):
+    def proved(self, claim: Claim, problem: Problem, found: Search, by_phase: bool) -> Decision:
+        certificate, proved = self.certified(claim, None if problem.exact else MANTISSA, found, by_phase)
+        if not proved.holds and self.finishable(found) and not by_phase:
             self.effort.tracer("settling what is open exactly")
             fresh = _copied(certificate)
             point = finish(fresh, self.first, self.second, self.end())

@@ -52,6 +52,8 @@ class Search:
     open: int  # leaves that do not meet the limit
     interrupted: bool = False  # by the user
     history: list[tuple[float, float]] = field(default_factory=list)  # (seconds, greatest bound)
+    stopped: bool = False  # by the goal, to which points were offered
+    cut_off: bool = False  # after as many parts as were allowed
 
 
 class Stop(Exception):
@@ -67,6 +69,7 @@ def search(
     attack: Callable[[], None] = lambda: None,
     kept: Kept | None = None,
     diving: bool = False,
+    most: float = math.inf,
 ) -> Search:
     """Bound every target until all leaves meet their limits, a counterexample is found, or time is up.
 
@@ -82,8 +85,9 @@ def search(
         kept: of an earlier run, whose looks are not done again; takes those of this one.
         diving: some of the parts under way, at first all, are on the way down to where nothing is left to split.
             Best-first hardly ever gets there, and the points that it meets attain less.
+        most: parts to look at, or hardly more.
     """
-    run = _Run(problem, goal, kept, diving)
+    run = _Run(problem, goal, kept, diving, most)
     try:
         run.begin(root, deadline)
         if run.unfinished():
@@ -95,7 +99,7 @@ def search(
     except KeyboardInterrupt:
         run.interrupted = True
     except Stop:
-        pass
+        return replace(run.result(), stopped=True)
     return run.result()
 
 
@@ -138,8 +142,8 @@ class _Leaf:
 
 
 class _Run:
-    def __init__(self, problem: Problem, goal: Goal, kept: Kept | None, diving: bool) -> None:
-        self.problem, self.goal, self.kept, self.diving = problem, goal, kept, diving
+    def __init__(self, problem: Problem, goal: Goal, kept: Kept | None, diving: bool, most: float) -> None:
+        self.problem, self.goal, self.kept, self.diving, self.most = problem, goal, kept, diving, most
         self.dives, self.begun_dives = 0, 0  # that go on, and all
         self.ahead: list[_Leaf] = []  # where they go on, not in the queue
         self.tighten: list[Node] = []
@@ -217,8 +221,8 @@ class _Run:
                 heapq.heappush(self.queue, leaf)
 
     def item(self, begun: deque[_Leaf], deadline: float) -> _Expansion | Done | None:
-        """The next leaf to split, or its halves where they are kept; None: there is none now, or time is up."""
-        if time.monotonic() >= deadline or (leaf := self.next()) is None:
+        """The next leaf to split, or its halves where they are kept; None: there is none now, or it is enough."""
+        if time.monotonic() >= deadline or self.nodes >= self.most or (leaf := self.next()) is None:
             return None
         limit = self.goal.limit(leaf.target)
         chosen = self.branching.best(leaf.target, leaf.step.splits, leaf.step.bound - limit)
@@ -288,7 +292,17 @@ class _Run:
         bounds = list(self.best)
         for leaf in leaves:
             bounds[leaf.target] = max(bounds[leaf.target], leaf.step.bound)
-        return Search(self.tighten, self.trees, not left, bounds, self.nodes, len(left), self.interrupted, self.history)
+        return Search(
+            self.tighten,
+            self.trees,
+            closed=not left,
+            bounds=bounds,
+            nodes=self.nodes,
+            open=len(left),
+            interrupted=self.interrupted,
+            history=self.history,
+            cut_off=bool(left) and self.nodes >= self.most,
+        )
 
 
 def _written(split: Split) -> list[object]:

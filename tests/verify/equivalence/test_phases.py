@@ -1,5 +1,7 @@
 """Splits by phase: no certificate of them goes below the truth, and the maximum closes where g is close to f."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -12,10 +14,12 @@ from precise.network import Layer, Network
 from precise.random_networks import random_network
 from tests.verify.equivalence.pairs import integer_network, perturbed, related
 from tests.verify.equivalence.polygons import largest_differences, rectangle
+from verify import equivalence
 from verify.certificate import assemble
 from verify.checker import Refused, check, evaluate
-from verify.differential import ranges
-from verify.equivalence import Effort, maximum
+from verify.differential import branch_and_bound, ranges
+from verify.differential.problem import split_by_phase
+from verify.equivalence import Effort, decide, maximum
 from verify.properties.claim import same_top1, within
 from verify.properties.domain import Domain, box
 from verify.verdict import Outcome
@@ -139,6 +143,34 @@ def test_ranges_with_trees_are_part_of_the_certificate(deep_pair, decided):
     assert any("split" in node for entry in entries for tree in entry["trees"] for node in tree)
     assert any(node.get("split", [""])[0] == "phase" for tree in decided.certificate["trees"] for node in tree)
     assert check(decided.certificate, *deep_pair).holds
+
+
+@pytest.mark.parametrize("short", [1, 10**6])
+def test_a_claim_that_takes_long_is_proved_by_phase(deep_pair, decided, monkeypatch, short):
+    monkeypatch.setattr(equivalence, "SHORT", short)
+    epsilon = rational(decided.verdict.details["proved"]) * fmpq(3, 2)
+    found = decide(*deep_pair, box(-1, 1, 5), within(epsilon, 1), Effort(seconds=100))
+    assert found.verdict.outcome is Outcome.EQUIVALENT
+    assert found.certificate["phases"] is (short == 1)
+    assert check(found.certificate, *deep_pair).holds
+
+
+def test_a_witness_that_is_met_in_the_search_by_phase_ends_it(deep_pair, decided, monkeypatch):
+    searches = []
+
+    def search(problem, root, goal, *arguments):
+        searches.append(split_by_phase(root))
+        if not searches[-1]:
+            goal = SimpleNamespace(limit=goal.limit, offer=lambda *_: None)
+        return branch_and_bound.search(problem, root, goal, *arguments)
+
+    monkeypatch.setattr(equivalence, "SHORT", 1)
+    monkeypatch.setattr(equivalence, "search", search)
+    monkeypatch.setattr(equivalence._Task, "attack", lambda *_: None)  # all is left to the points of the searches
+    attained = rational(decided.verdict.details["attained"])
+    found = decide(*deep_pair, box(-1, 1, 5), within(attained * fmpq(1, 2), 1), Effort(seconds=100))
+    assert found.verdict.outcome is Outcome.DIFFERENT
+    assert searches == [False, True]
 
 
 def test_processes_and_a_checkpoint_change_nothing(deep_pair, decided, tmp_path):
