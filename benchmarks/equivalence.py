@@ -3,14 +3,14 @@
 A pair is a network and a copy with permuted, rescaled neurons and weights off by a relative 1e-9 (or rounded to
 float32). `ratio` says how far the proved bound is above what is attained at a point; `product` is the bound that
 interval arithmetic on f and g separately gives, in units of the proved one. `by values` is the ratio that the search
-reaches in the same time where it splits f's and g's neurons one by one, and not by phase.
+reaches in the same time where it splits f's and g's neurons one by one, and not by phase. A limit is of processor
+seconds, one process a pair: what else runs on the machine matters little.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter, process_time
@@ -19,6 +19,7 @@ import numpy as np
 from flint import fmpq
 
 from benchmarks.equivalence_peers import plain_z3, product_milp
+from benchmarks.processor_clock import processor_clock
 from precise.arithmetic import rational
 from precise.formats import load_network
 from precise.network import Network
@@ -44,6 +45,7 @@ class Case:
     second: Network
     domain: Domain
     epsilon: str | None  # None: the maximum
+    seconds: float = 60.0  # of a processor
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Line:
     asked: str
     outcome: str
     seconds: float  # of the engine, its own exact check included
-    processor: float  # seconds of all processes that the engine used
+    processor: float  # seconds that the engine used
     checking: float | None  # processor seconds of `verify check` on the certificate; None: there is none
     leaves: int
     attained: float | None
@@ -90,7 +92,8 @@ def rounded(network: Network) -> Network:
 def cases(names: list[str]) -> list[Case]:
     """The pairs of the tables, or those whose names are given."""
     small, wide, deep = (load_network(FIXTURES / f"mnist_784_{shape}_1.npz") for shape in ("8x2", "16x2", "16x8"))
-    broad, box_sized = random_network("784-128x2-1", seed=1), random_network("10-15x2-1", seed=1)
+    broad, middle = random_network("784-128x2-1", seed=1), random_network("784-64x2-1", seed=1)
+    box_sized, cube = random_network("10-15x2-1", seed=1), box(0, 1, 784)
     centre = np.random.default_rng(0).integers(0, 256, 784) / 256
 
     def around(radius: str) -> Domain:
@@ -99,8 +102,11 @@ def cases(names: list[str]) -> list[Case]:
     found = [
         Case("784-16-16-1 ball 0.1", wide, copied(wide, 1e-9), around("0.1"), "1e-6"),
         Case("784-128-128-1 ball 0.1", broad, copied(broad, 1e-9), around("0.1"), "1e-6"),
-        Case("784-8-8-1 unit cube", small, copied(small, 1e-9), box(0, 1, 784), None),
-        Case("784-16-16-1 unit cube", wide, copied(wide, 1e-9), box(0, 1, 784), None),
+        Case("784-16-16-1 unit cube", wide, copied(wide, 1e-9), cube, "1e-6", 300.0),
+        Case("784-64-64-1 unit cube", middle, copied(middle, 1e-9), cube, "1e-6", 300.0),
+        Case("784-8-8-1 unit cube", small, copied(small, 1e-9), cube, None),
+        Case("784-16-16-1 unit cube max", wide, copied(wide, 1e-9), cube, None, 100.0),
+        Case("784-64-64-1 unit cube max", middle, copied(middle, 1e-9), cube, None, 100.0),
         Case("10-15-15-1 unit box", box_sized, copied(box_sized, 1e-9), box(0, 1, 10), None),
         Case("784-16-16-1 ball 0.1 max", wide, copied(wide, 1e-9), around("0.1"), None),
         Case("784-16x8-1 ball 0.05", deep, copied(deep, 1e-9), around("0.05"), None),
@@ -133,16 +139,16 @@ def separate(case: Case) -> float:
     return float(np.maximum(g_high + f_low, f_high + g_low).max())
 
 
-def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
+def measured(case: Case, seconds: float, peers: bool) -> Line:
     """One line of the table."""
-    effort = Effort(seconds=seconds, jobs=jobs)
-    begun, processor = perf_counter(), processor_seconds()
+    effort = Effort(seconds=seconds)
+    begun, processor = perf_counter(), process_time()
     if case.epsilon is None:
         decision = maximum(case.first, case.second, case.domain, effort)
     else:
         claim = within(case.epsilon, case.first.output_width)
         decision = decide(case.first, case.second, case.domain, claim, effort)
-    spent, processor, checking = perf_counter() - begun, processor_seconds() - processor, None
+    spent, processor, checking = perf_counter() - begun, process_time() - processor, None
     if decision.certificate is not None and decision.verdict.outcome is not Outcome.DIFFERENT:
         begun = process_time()
         check(decision.certificate, case.first, case.second)
@@ -151,7 +157,7 @@ def measured(case: Case, seconds: float, jobs: int, peers: bool) -> Line:
     attained, proved = reached(decision)
     baseline = None
     if case.epsilon is None and decision.certificate is not None and decision.certificate["phases"]:
-        again = maximum(case.first, case.second, case.domain, replace(effort, seconds=spent), by_phase=False)
+        again = maximum(case.first, case.second, case.domain, replace(effort, seconds=processor), by_phase=False)
         low, high = reached(again)
         baseline = high / low if low and high else None
     milp = product_milp(case.first, case.second, case.domain, seconds) if peers and case.epsilon is None else None
@@ -183,12 +189,6 @@ def reached(decision: Decision) -> tuple[float | None, float | None]:
     return low, high
 
 
-def processor_seconds() -> float:
-    """Used so far by this process and by those that it started and that ended."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
 def shown(line: Line) -> str:
     """A line of the table."""
 
@@ -215,8 +215,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only the cases whose names contain one of these")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each case and method")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--seconds", type=float, help="of a processor, for each case and method; default: the case's own"
+    )
     parser.add_argument("--no-peers", action="store_true", help="leave the other methods out")
     parser.add_argument("--json", type=Path, help="also write the lines to this file")
     options = parser.parse_args()
@@ -226,7 +227,8 @@ def main() -> None:
     print("| --- " * 14 + "|")
     lines = []
     for case in cases(options.names):
-        lines.append(measured(case, options.seconds, options.jobs, not options.no_peers))
+        with processor_clock():
+            lines.append(measured(case, options.seconds or case.seconds, not options.no_peers))
         print(shown(lines[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
