@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter, process_time
@@ -56,7 +57,7 @@ class Line:
     asked: str
     outcome: str
     seconds: float  # of the engine, its own exact check included
-    processor: float  # seconds that the engine used
+    processor: float  # seconds of all processes that the engine used
     checking: float | None  # processor seconds of `verify check` on the certificate; None: there is none
     leaves: int
     attained: float | None
@@ -142,13 +143,13 @@ def separate(case: Case) -> float:
 def measured(case: Case, seconds: float, peers: bool) -> Line:
     """One line of the table."""
     effort = Effort(seconds=seconds)
-    begun, processor = perf_counter(), process_time()
+    begun, processor = perf_counter(), processor_seconds()
     if case.epsilon is None:
         decision = maximum(case.first, case.second, case.domain, effort)
     else:
         claim = within(case.epsilon, case.first.output_width)
         decision = decide(case.first, case.second, case.domain, claim, effort)
-    spent, processor, checking = perf_counter() - begun, process_time() - processor, None
+    spent, processor, checking = perf_counter() - begun, processor_seconds() - processor, None
     if decision.certificate is not None and decision.verdict.outcome is not Outcome.DIFFERENT:
         begun = process_time()
         check(decision.certificate, case.first, case.second)
@@ -187,6 +188,12 @@ def reached(decision: Decision) -> tuple[float | None, float | None]:
     details = decision.verdict.details
     low, high = (to_near(rational(str(details[key]))) if key in details else None for key in ("attained", "proved"))
     return low, high
+
+
+def processor_seconds() -> float:
+    """Used so far by this process and by those that it started and that ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def shown(line: Line) -> str:

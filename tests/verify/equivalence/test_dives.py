@@ -17,7 +17,7 @@ from verify.differential import bounds, phases
 from verify.differential.branch_and_bound import Stop, search
 from verify.differential.linear_program import BASIC, LOWER, UPPER, Warm
 from verify.differential.problem import DUAL_BITS, Looker, _short, children
-from verify.equivalence import Effort, _Task
+from verify.differential.question import Question
 from verify.properties.claim import within
 from verify.properties.domain import box
 
@@ -29,9 +29,9 @@ def question():
     """A problem and its whole domain, by phase."""
     first = random_network("5-8-8-1", seed=3)
     second = perturbed(first, fmpq(1, 10**10), np.random.default_rng(0))
-    task = _Task(first, second, box(-1, 1, 5), Effort(seconds=1000))
-    root = bounds.whole(task.layers, task.lower, task.upper, by_phase=True)
-    return replace(task.problem(within(0, 1)), exact=False), root
+    asked = Question(first, second, box(-1, 1, 5))
+    root = bounds.whole(asked.layers, asked.lower, asked.upper, by_phase=True)
+    return replace(asked.problem(within(0, 1), seconds=20.0), exact=False), root
 
 
 class Few:

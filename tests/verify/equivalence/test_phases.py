@@ -14,7 +14,7 @@ from precise.network import Layer, Network
 from precise.random_networks import random_network
 from tests.verify.equivalence.pairs import integer_network, perturbed, related
 from tests.verify.equivalence.polygons import largest_differences, rectangle
-from verify import equivalence
+from verify import bounds_decision
 from verify.certificate import assemble
 from verify.checker import Refused, check, evaluate
 from verify.differential import branch_and_bound, ranges
@@ -147,7 +147,7 @@ def test_ranges_with_trees_are_part_of_the_certificate(deep_pair, decided):
 
 @pytest.mark.parametrize("short", [1, 10**6])
 def test_a_claim_that_takes_long_is_proved_by_phase(deep_pair, decided, monkeypatch, short):
-    monkeypatch.setattr(equivalence, "SHORT", short)
+    monkeypatch.setattr(bounds_decision, "SHORT", short)
     epsilon = rational(decided.verdict.details["proved"]) * fmpq(3, 2)
     found = decide(*deep_pair, box(-1, 1, 5), within(epsilon, 1), Effort(seconds=100))
     assert found.verdict.outcome is Outcome.EQUIVALENT
@@ -164,9 +164,9 @@ def test_a_witness_that_is_met_in_the_search_by_phase_ends_it(deep_pair, decided
             goal = SimpleNamespace(limit=goal.limit, offer=lambda *_: None)
         return branch_and_bound.search(problem, root, goal, *arguments)
 
-    monkeypatch.setattr(equivalence, "SHORT", 1)
-    monkeypatch.setattr(equivalence, "search", search)
-    monkeypatch.setattr(equivalence._Task, "attack", lambda *_: None)  # all is left to the points of the searches
+    monkeypatch.setattr(bounds_decision, "SHORT", 1)
+    monkeypatch.setattr(bounds_decision, "search", search)
+    monkeypatch.setattr(bounds_decision._Run, "attack", lambda *_: None)  # all is left to the points of the searches
     attained = rational(decided.verdict.details["attained"])
     found = decide(*deep_pair, box(-1, 1, 5), within(attained * fmpq(1, 2), 1), Effort(seconds=100))
     assert found.verdict.outcome is Outcome.DIFFERENT

@@ -170,8 +170,8 @@ def test_small_pairs_that_bounds_leave_open_go_to_the_solver(engine, outcome, mo
     first = integer_network((2, 3, 1), np.random.default_rng(2))
     second, domain = mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2)
     stopped = Decision(Verdict(Outcome.UNKNOWN, domain.describe(), "", ""), history=[(0.0, 1.0)])
-    for verb in ("decide", "maximum"):
-        monkeypatch.setattr(equivalence._Task, verb, lambda *_: stopped)
+    for verb in ("decide_by_bounds", "maximum_by_bounds"):
+        monkeypatch.setattr(equivalence, verb, lambda *_: stopped)
     for found in (
         decide(first, second, domain, within("1/8", 1), Effort(engine=engine)),
         maximum(first, second, domain, Effort(engine=engine)),
@@ -183,5 +183,5 @@ def test_small_pairs_that_bounds_leave_open_go_to_the_solver(engine, outcome, mo
 def test_what_the_user_interrupts_is_not_begun_anew(monkeypatch):
     first, domain = integer_network((2, 3, 1), np.random.default_rng(2)), box(-1, 1, 2)
     stopped = Decision(Verdict(Outcome.UNKNOWN, domain.describe(), "", ""), interrupted=True)
-    monkeypatch.setattr(equivalence._Task, "decide", lambda *_: stopped)
+    monkeypatch.setattr(equivalence, "decide_by_bounds", lambda *_: stopped)
     assert decide(first, first, domain, within(0, 1)) is stopped
