@@ -18,11 +18,12 @@ INTRODUCTION = """# Equivalence, measured
 
 How far two networks differ on a domain, by `verify equivalent`: verdicts, proved bounds and time. A row is one pair:
 a network and a copy with permuted, rescaled neurons and noise on every weight (1e-9, or the rounding to float32).
-*Processor s* is the time of the engine, its own exact check included, and *check s* that of `verify check`; both
-are processor time, because the machine was shared, and a limit of elapsed time then ends a search early. *Ratio* is
-the proved bound over the largest difference that was attained at a point: 1 is the exact maximum. *By values* is the
-ratio that the same search reaches in the same time if it splits f's and g's neurons one by one instead of both by their
-phase. `unknown` means that the bounds did not meet within the limit: both still hold.
+*Processor s* is the time of the engine, its own exact check included, and *check s* that of `verify check`; both,
+and the limits, are of processor time, because the machine was shared. *Ratio* is the proved bound over the largest
+difference that was attained at a point: 1 is the exact maximum. *By values* is the ratio that the same search reaches
+in the same time if it splits f's and g's neurons one by one instead of both by their phase; it is empty where a claim
+was decided or nothing was split by phase. `unknown` means that the bounds did not meet within the limit: both still
+hold.
 """
 PAIRS, PEERS, ACAS, SOUNDNESS = "Single pairs", "Side by side", "Six layers of 50 on five inputs", "Soundness"
 HEADINGS = (PAIRS, PEERS, ACAS, SOUNDNESS)
@@ -115,7 +116,8 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     found = {}
     if options.pairs:
         read = [entry for path in options.pairs for entry in json.loads(path.read_text())]
-        found[PAIRS] = f"`python -m benchmarks.equivalence --json FILE`\n\n{pairs([_line(e) for e in read])}"
+        command = '`python -m benchmarks.equivalence --no-peers "ball 0.1" "unit cube" "unit box" --json FILE`'
+        found[PAIRS] = f"{command}\n\n{pairs([_line(e) for e in read])}"
     if options.side_by_side:
         answers = [equivalence_side_by_side.Line(**e) for e in json.loads(options.side_by_side.read_text())]
         parts = ["`python -m benchmarks.equivalence_side_by_side --json FILE`"]
