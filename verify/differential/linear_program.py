@@ -20,6 +20,12 @@ from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer
 
 STATES = tuple(map(highspy.HighsBasisStatus, range(5)))
 LOWER, BASIC, UPPER = range(3)
+# what the solver says when another start would not help
+ANSWERS = (
+    highspy.HighsModelStatus.kOptimal,
+    highspy.HighsModelStatus.kInfeasible,
+    highspy.HighsModelStatus.kTimeLimit,
+)
 FEASIBILITY = 1e-7  # HiGHS's own tolerance: a violation below it shows nothing
 
 
@@ -127,7 +133,7 @@ class Warm:
             gone = self._gone(np.concatenate([part.boxes[k][:, here] for k, here in enumerate(self._block)], axis=1))
             self._solver.changeColsBounds(len(gone), self._column, np.zeros(len(gone)), np.where(gone, 0.0, 1.0))
         status = self._status(basis)
-        if status == highspy.HighsModelStatus.kNotset:  # the last basis is of no use here
+        if status not in ANSWERS:  # the last basis is of no use here
             self._solver.clearSolver()
             self._solver.run_afresh()
             status = self._solver.getModelStatus()

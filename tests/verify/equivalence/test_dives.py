@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import count
 from math import inf
 
+import highspy
 import numpy as np
 import pytest
 from flint import fmpq
@@ -86,6 +87,16 @@ def test_a_basis_is_the_one_that_the_solver_has(question):
         assert (states[free] == theirs[free]).all()
         assert set(states.tolist()) <= {LOWER, BASIC, UPPER}
         assert warm.solve(part, found.basis).value == pytest.approx(found.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("failure", ["kNotset", "kUnknown", "kSolveError"])
+def test_a_program_that_fails_from_a_basis_is_solved_without_it(question, failure, monkeypatch):
+    problem, root = question
+    target = problem.targets[0]
+    warm = Warm(problem.layers, root, target.row, target.sides, target.margins, problem.facets, 20.0)
+    expected = warm.solve(root)
+    monkeypatch.setattr(warm, "_status", lambda basis: getattr(highspy.HighsModelStatus, failure))
+    assert warm.solve(root, expected.basis).value == pytest.approx(expected.value, rel=1e-9)
 
 
 NORMAL = st.floats(-1e6, 1e6).map(lambda v: v if abs(v) > 2.0**-500 else 0.0)  # units of smaller ones would be 0
