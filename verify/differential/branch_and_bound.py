@@ -10,7 +10,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -265,6 +265,7 @@ class _Run:
     def settle(self, leaf: _Leaf, steps: tuple[Step, Step]) -> None:
         """Replace a leaf by its two halves: the tree first, so that it is whole whenever the user interrupts."""
         assert leaf.chosen is not None
+        steps = _no_worse(steps[0], leaf.step), _no_worse(steps[1], leaf.step)
         tree = self.trees[leaf.target]
         first = len(tree)
         kept = {key: value for key, value in leaf.step.node.items() if key == "tighten"}
@@ -303,6 +304,19 @@ class _Run:
             history=self.history,
             cut_off=bool(left) and self.nodes >= self.most,
         )
+
+
+def _no_worse(half: Step, whole: Step) -> Step:
+    """The half, with the whole's multipliers where it has none as good: they bound every part of the whole."""
+    if half.bound <= whole.bound or "duals" not in _leaf_of(whole):
+        return half
+    return replace(half, bound=whole.bound, size=whole.size, node=half.node | {"leaf": _leaf_of(whole)})
+
+
+def _leaf_of(step: Step) -> Mapping[str, object]:
+    leaf = step.node["leaf"]
+    assert isinstance(leaf, dict)
+    return leaf
 
 
 def _written(split: Split) -> list[object]:

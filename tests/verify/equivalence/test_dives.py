@@ -89,6 +89,15 @@ def test_a_basis_is_the_one_that_the_solver_has(question):
         assert warm.solve(part, found.basis).value == pytest.approx(found.value, rel=1e-9)
 
 
+def test_where_no_program_is_solved_any_more_halves_keep_the_bound_of_the_whole(question, monkeypatch):
+    problem, root = question
+    solved, calls = Looker._solved, count()
+    monkeypatch.setattr(Looker, "_solved", lambda *a: solved(*a) if next(calls) < LOOKS // 2 else None)
+    found = search(problem, root, Few(), inf, Workers())
+    assert next(calls) > LOOKS // 2
+    assert max(found.bounds) == found.history[-1][1] <= found.history[0][1]
+
+
 @pytest.mark.parametrize("failure", ["kNotset", "kUnknown", "kSolveError"])
 def test_a_program_that_fails_from_a_basis_is_solved_without_it(question, failure, monkeypatch):
     problem, root = question
