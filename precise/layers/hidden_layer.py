@@ -133,9 +133,13 @@ class LayerSearch:
             if not self._recheck():
                 break
             self._search()
+        open_before = self.below.signs is None
+        self._decide(final=True)
+        if open_before and self.below.signs is not None and len(self.result.rows) < self._width:
+            self._since = self._empty = 0  # with the signs, rows have half as many unknowns
+            self._search()
         if len(self.result.rows) < self._width and self.below.signs is not None:
             self._followed(self._unfinished(close=True))
-        self._decide(final=True)
         return self.result
 
     def across(self, lines: Sequence[SearchedLine]) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import fmpq, nmod
+from flint import fmpq, nmod, nmod_mat
 
 from precise.equations.row_system import PRIME
 from precise.signs.exact import Sign
 
+MOST_NEURONS = 14  # all of whose sign choices are tried
 MOST_BRANCHES = 1 << 14  # partial choices looked at: with m neurons that never change state there are about n^m
 
 Column = list[int]  # residues modulo PRIME
@@ -47,6 +48,55 @@ def least_rank(
         return None
     bits = [{choice[j] for choice in choices} for j in range(len(seen))]
     return [_sign(any(column), found) for (column, _), found in zip(seen, bits, strict=True)]
+
+
+def least_rank_jointly(
+    weights: Sequence[Sequence[fmpq]],
+    values: Sequence[Sequence[fmpq]],
+    linear: Sequence[Sequence[fmpq]],
+    missing: int,
+) -> list[Sign] | None:
+    """The same where the neurons' rows are dependent: of all sign choices the one that leaves the fewest dimensions.
+
+    A next-layer row has the linear part -(sum over neurons on their negative side of v_j W_j), plus the share of the
+    neurons that never change state. With more next-layer rows and more features than these a wrong choice leaves more.
+
+    Args:
+        weights: W, shape (neurons, features).
+        values: v, shape (next-layer rows, neurons).
+        linear: shape (next-layer rows, features).
+        missing: dimensions that may be left.
+
+    Returns:
+        One sign a neuron; None when no choice fits, when several fit best, or when these are too many to try.
+    """
+    seen = [j for j, column in enumerate(zip(*values, strict=True)) if any(column)]
+    if len(seen) > MOST_NEURONS or missing >= min(len(values), len(weights[0])):
+        return None
+    terms = [_modulo([[row[j] * w for w in weights[j]] for row in values]) for j in seen]
+    best, ranks = missing, dict[int, list[int]]()
+    left, turned = _modulo(linear), 0
+    for number in range(1 << len(seen)):
+        if number:
+            bit = (number & -number).bit_length() - 1  # a Gray code turns one neuron at a time
+            turned ^= 1 << bit
+            left = left + terms[bit] if turned >> bit & 1 else left - terms[bit]
+        rank = int(left.rank())
+        if rank <= best:
+            best = rank
+            ranks.setdefault(rank, []).append(turned)
+    if len(ranks.get(best, ())) != 1:
+        return None
+    (chosen,) = ranks[best]
+    signs = [Sign.UNSEEN] * len(weights)
+    for place, j in enumerate(seen):
+        signs[j] = Sign.NEGATIVE if chosen >> place & 1 else Sign.POSITIVE
+    return signs
+
+
+def _modulo(matrix: Sequence[Sequence[fmpq]]) -> nmod_mat:
+    rows = [[_residue(v) for v in row] for row in matrix]
+    return nmod_mat(len(rows), len(rows[0]), [v for row in rows for v in row], PRIME)
 
 
 def _sign(seen: bool, bits: set[bool]) -> Sign:

@@ -22,7 +22,7 @@ from precise.equations.row_system import RowSystem
 from precise.regions.local_map import Row
 from precise.signs.exact import Sign
 from precise.signs.lattice import unique_bits
-from precise.signs.least_rank import least_rank
+from precise.signs.least_rank import least_rank, least_rank_jointly
 
 Matrix = list[list[fmpq]]
 
@@ -88,7 +88,7 @@ def _signs(weights: Matrix, values: Matrix, linear: Matrix, missing: int, random
     if len(columns) == len(weights):
         signs = [_one_by_one(j, values, coordinates, blind) for j in range(len(weights))]
         return signs if signs.count(Sign.BOTH) <= missing else least_rank(values, coordinates, outside, missing)
-    return _jointly(weights, values, linear, blind, random)
+    return _jointly(weights, values, linear, blind, random) or least_rank_jointly(weights, values, linear, missing)
 
 
 def _pivots(matrix: Matrix) -> list[int]:

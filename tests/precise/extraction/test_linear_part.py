@@ -11,7 +11,7 @@ from flint import fmpq, fmpq_mat
 from precise.regions.local_map import Known, Row
 from precise.signs.below import Decision, LayerBelow
 from precise.signs.exact import Sign
-from precise.signs.least_rank import least_rank
+from precise.signs.least_rank import least_rank, least_rank_jointly
 from precise.signs.linear_part import FreeRow, Settled, settle
 
 
@@ -216,3 +216,28 @@ def test_rows_that_no_choice_explains_are_refused() -> None:
     rows = planted.rows
     wrong = FreeRow(rows[0].v, (rows[0].linear[0] + 1, *rows[0].linear[1:]), rows[0].bias)
     assert settle(planted.layer, [wrong, *rows[1:]], 0, Random(0)) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    ("features", "neurons", "rows", "active"), [(4, 7, 3, 1), (3, 6, 5, 1), (5, 9, 6, 2), (4, 9, 3, 0)]
+)
+def test_signs_of_dependent_rows_beside_always_active_neurons(
+    seed: int, features: int, neurons: int, rows: int, active: int
+) -> None:
+    planted = Planted(seed, features, neurons, rows, active)
+    settled = settle(planted.layer, planted.rows, active, Random(seed))
+    assert settled is not None
+    assert [sign is Sign.NEGATIVE for sign in settled.signs] == planted.negative
+    assert settled.always_active == active
+    planted.check(settled)
+
+
+@pytest.mark.parametrize(("features", "rows", "active"), [(4, 1, 1), (4, 2, 2), (2, 5, 2)])
+def test_too_few_rows_or_features_beside_always_active_neurons_leave_signs_open(
+    features: int, rows: int, active: int
+) -> None:
+    planted = Planted(5, features, 7, rows, active)
+    weights = [[fmpq(w) for w in row] for row in planted.weights]
+    values, linear = ([list(part) for part in parts] for parts in zip(*((r.v, r.linear) for r in planted.rows)))
+    assert least_rank_jointly(weights, values, linear, active) is None
