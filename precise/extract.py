@@ -413,6 +413,9 @@ class _Run:
                     if found.fresh:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
+                    undecided = [neuron for neuron in layer.neurons if neuron.sign == "open"]
+                    if found.side is not None and len(undecided) == 1:
+                        undecided[0].sign = found.side.name.lower()
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
         self.wrong = search.wrong
         for number, layer in enumerate(layers):

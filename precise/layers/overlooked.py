@@ -19,7 +19,7 @@ from precise.layers.differing import Seen, copy_of, first_change, spread, surpri
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.insertion import appended, factors, joined, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
-from precise.layers.postponed import Solved, on_together, solve_postponed, with_weights
+from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, with_weights
 from precise.layers.surprise import nearest
 from precise.regions.aim import random_points
 from precise.regions.critical_points import CriticalPoint
@@ -28,6 +28,7 @@ from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 from precise.signatures.reach import Where
+from precise.signs.exact import Sign
 
 BATCH = 64  # points climbed to at once
 QUIET = 16  # such batches of either kind without a surprise, for every incomplete layer, before none is overlooked
@@ -41,6 +42,7 @@ class Overlooked:
     neuron: int  # its number there, from 0
     outputs: tuple[OutputRow, ...]  # over the known part as it is now
     fresh: bool  # was nothing of it known before?
+    side: Sign | None = None  # on which the row that was known acts, where that was open
 
 
 class LastSearch:
@@ -164,6 +166,8 @@ class LastSearch:
 
     def _resolved(self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
         """Solve what the next layer makes of a neuron once more, with places where the copy was wrong behind it."""
+        if where[0] + 1 == len(self._known.layers):
+            return self._weighed(where[1], points, outputs)
         unseen, before = self._lack_it(*where), list(self._known.layers)
         if not unseen:
             return None
@@ -175,6 +179,27 @@ class LastSearch:
         self._lacks(where[0] + 1, where[1], solved.unseen)
         self._progressed()
         return Overlooked(*where, solved.outputs, False)
+
+    def _weighed(self, neuron: int, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
+        """Solve what the outputs make of a neuron that was not seen to act, on the side on which it does."""
+        known, last = self._known, len(self._known.layers) - 1
+        before, row = known.layers[last], known.layers[last][neuron]
+        twins = {n for n, other in enumerate(before) if other == row.negated()}
+        if any(output.weights[n] for output in outputs for n in (neuron, *twins)):
+            return None
+        silent = Row((0,) * len(row.plus), (0,) * len(row.minus), 0)
+        for side, tried in ((Sign.POSITIVE, row), (Sign.NEGATIVE, row.negated())):
+            known.layers[last] = [
+                tried if n == neuron else silent if n in twins else other for n, other in enumerate(before)
+            ]
+            known.changed()
+            solved = solve_last(self._probe, known, outputs, neuron, self._random, points)
+            if solved is not None and any(output.weights[neuron] for output in solved):
+                self._progressed()
+                return Overlooked(last, neuron, solved, False, side)
+        known.layers[last] = before
+        known.changed()
+        return None
 
     def _solved_again(
         self, layer: int, neuron: int, unseen: Set[int], outputs: Sequence[OutputRow], points: Sequence[Point]

@@ -24,7 +24,7 @@ from precise.layers.output_layer import OutputRow, combined
 from precise.regions.aim import random_points, to_point
 from precise.regions.climb import climb, highest, steps
 from precise.regions.corners import along, directions, jump, ratio, sides
-from precise.regions.float_layers import FloatLayers
+from precise.regions.float_layers import FloatLayers, relative
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Direction, Point, Probe
@@ -271,7 +271,9 @@ def on_together(known: Known, layer: int, neuron: int, row: Row, generator: np.r
         _climbed(pool, lambda points: values(points)[:, 0], generator),
         _climbed(pool, lambda points: values(points)[:, 1], generator),
     ]
-    points = _climbed(np.concatenate([pool, *single]), lambda points: (values(points) / sizes).min(axis=1), generator)
+    points = _climbed(
+        np.concatenate([pool, *single]), lambda points: relative(values(points), sizes).min(axis=1), generator
+    )
     return points[(values(points) > 0).all(axis=1)]
 
 

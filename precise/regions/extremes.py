@@ -13,7 +13,7 @@ import numpy as np
 from precise.regions.aim import line_between, random_points, to_point
 from precise.regions.climb import climb
 from precise.regions.critical_points import Line
-from precise.regions.float_layers import FloatLayers, sides
+from precise.regions.float_layers import FloatLayers, relative, sides
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 
@@ -80,7 +80,7 @@ class Extremes:
 
     def _features(self, points: Vector) -> Vector:
         """What the layer below hands on, each neuron over its usual size, shape (points, features)."""
-        positive, negative = sides(self._values(points) / self._sizes, self._linear)
+        positive, negative = sides(relative(self._values(points), self._sizes), self._linear)
         return np.concatenate([positive, negative], axis=1) if self._both else positive
 
 

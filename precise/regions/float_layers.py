@@ -12,6 +12,7 @@ from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
 
 MANTISSA = 52
+FARTHEST = 1e150  # of its usual size: what stands for a weight that is not known can move a value beyond any measure
 
 
 class FloatLayers:
@@ -62,6 +63,13 @@ class FloatLayers:
             positive = _handed_on(values, self._linear[number])
             both = number + 1 < len(self._layers) and self._layers[number + 1][1] is not None
             negative = positive - values if both else None
+
+
+def relative(values: Vector, sizes: Vector) -> Vector:
+    """Values over their usual sizes, which are positive, as far as `FARTHEST`; shapes (..., neurons) and (neurons,)."""
+    with np.errstate(over="ignore"):
+        found: Vector = np.clip(values / sizes, -FARTHEST, FARTHEST)
+    return found
 
 
 def sides(values: Vector, linear: Vector) -> tuple[Vector, Vector]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpz, fmpz_mat
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, primitive
 from precise.executors import Workers
 from precise.extract import extract
 from precise.layers.hidden_layer import Patience
@@ -26,6 +26,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 from precise.regions.probe import FRACTION_BITS, Probe
+from precise.signs.exact import Sign
 from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.test_postponed import whole
 
@@ -92,6 +93,28 @@ def test_a_rare_neuron_is_found_where_the_copy_is_wrong(layer: int) -> None:
     told = [(a, b) for j, (a, b) in enumerate(zip(row.plus, other.plus, strict=True)) if j not in absent]
     assert len(told) >= 4
     assert told in ([(b, b) for _, b in told], [(-b, b) for _, b in told])
+
+
+@pytest.mark.parametrize("side", [Sign.POSITIVE, Sign.NEGATIVE])
+@pytest.mark.parametrize("twin", [False, True])
+def test_a_neuron_that_was_not_seen_to_act_gets_its_output_weights(side: Sign, twin: bool) -> None:
+    network = rare_neuron(2)
+    true, outputs = whole(network)
+    points = random_points(true, np.random.default_rng(0), 4096)
+    rows = true.layers[2]
+    entries = [int(v.p) for v in primitive([*map(fmpq, rows[2].plus), fmpq(rows[2].bias)])]  # as a search finds it
+    acting = replace(rows[2], plus=tuple(entries[:-1]), bias=entries[-1])
+    found_row = acting if side is Sign.POSITIVE else acting.negated()
+    added = [found_row.negated()] if twin else []
+    known = Known(true.inputs, [*true.layers[:2], [*rows[:2], found_row, *rows[3:], *added]])
+    silent = [replace(o, weights=(*o.weights[:2], fmpq(0), *o.weights[3:], *[fmpq(0)] * len(added))) for o in outputs]
+    probe = Probe(ExactOracle(network), range(8), [3, 5])
+    with shared(probe, Workers()) as crew:
+        found = LastSearch(probe, known, [2], {}, crew.follow, Random(1)).next(silent)
+    assert found is not None
+    assert not found.fresh
+    assert (found.layer, found.neuron, found.side) == (2, 2, side)
+    assert values(known, found.outputs, points) == values(true, outputs, points)
 
 
 def test_where_nothing_is_missing_nothing_is_found() -> None:
