@@ -117,7 +117,8 @@ class LastSearch:
             found = self._among(surfaces, layer, outputs, Seen(copy, fitting, more.surprising))
             if found is not None:
                 return found
-        return next(filter(None, (self._resolved(*turn, outputs) for turn in turns.items())), None)
+        seen = Seen(copy, looked.fitting, looked.surprising)
+        return next(filter(None, (self._resolved(*turn, outputs, seen) for turn in turns.items())), None)
 
     def _places(self) -> Iterator[Vector]:
         """Points where the copy may be wrong, the most telling ones first, shape (points, inputs) each."""
@@ -164,10 +165,12 @@ class LastSearch:
                     yield points
                 self._aim = None
 
-    def _resolved(self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
+    def _resolved(
+        self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow], seen: Seen
+    ) -> Overlooked | None:
         """Solve what the next layer makes of a neuron once more, with places where the copy was wrong behind it."""
         if where[0] + 1 == len(self._known.layers):
-            return self._weighed(where[1], points, outputs)
+            return self._weighed(where[1], points, outputs, seen)
         unseen, before = self._lack_it(*where), list(self._known.layers)
         if not unseen:
             return None
@@ -180,7 +183,9 @@ class LastSearch:
         self._progressed()
         return Overlooked(*where, solved.outputs, False)
 
-    def _weighed(self, neuron: int, points: Sequence[Point], outputs: Sequence[OutputRow]) -> Overlooked | None:
+    def _weighed(
+        self, neuron: int, points: Sequence[Point], outputs: Sequence[OutputRow], seen: Seen
+    ) -> Overlooked | None:
         """Solve what the outputs make of a neuron that was not seen to act, on the side on which it does."""
         known, last = self._known, len(self._known.layers) - 1
         before, row = known.layers[last], known.layers[last][neuron]
@@ -194,7 +199,7 @@ class LastSearch:
             ]
             known.changed()
             solved = solve_last(self._probe, known, outputs, neuron, self._random, points)
-            if solved is not None and any(output.weights[neuron] for output in solved):
+            if solved is not None and seen.better(copy_of(known, combined(solved, self._probe.choice))):
                 self._progressed()
                 return Overlooked(last, neuron, solved, False, side)
         known.layers[last] = before
