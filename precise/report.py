@@ -78,7 +78,7 @@ class Report:
         found = []
         for layer in self.layers:
             neurons = layer.rows + layer.opposite_twins
-            if layer.width is not None and layer.rows < layer.width != neurons:
+            if layer.width is not None and neurons != layer.width:
                 active = f", {layer.always_active} of the others always active" if layer.always_active else ""
                 both = f", and {layer.opposite_twins} of these act on both sides" if neurons > layer.width else ""
                 changing = layer.rows if both else neurons

@@ -16,6 +16,7 @@ from precise.layers.hidden_layer import Patience
 from precise.network import Network
 from precise.oracle import ExactOracle, RoundedOracle
 from precise.random_networks import planted_network, random_network
+from precise.report import LayerReport, Report
 from precise.symmetry.canonical_form import canonical_form
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
@@ -158,3 +159,10 @@ def test_a_failure_in_the_middle_keeps_what_was_paid_for(error: type[BaseExcepti
     assert result.report.outcome.startswith("Incomplete")
     assert result.report.queries >= 700
     assert len(result.known.layers[0]) == 5
+
+
+def test_more_neurons_than_the_layer_has_are_never_called_identified() -> None:
+    report = Report([4, 3, 1], 1, None, 1, layers=[LayerReport(1, 3, rows=3, opposite_twins=3)])
+    assert report.unidentified() == ["layer 1: 3 of 3 neurons change state, and 3 of these act on both sides"]
+    report.layers[0].opposite_twins = 0
+    assert report.unidentified() == []
