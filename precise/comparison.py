@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from flint import fmpq, fmpz, fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from precise.arithmetic import Batch
 from precise.assemble import DOMAIN
@@ -77,13 +77,16 @@ def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row
 
 
 def _differing(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Row]:
+    return [row for row, shown in zip(rows, _shown(network, oracle, rows), strict=True) if shown]
+
+
+def _shown(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[bool]:
+    """Does each of these points show a difference?"""
     if not rows:
         return []
     batch = Batch(fmpz_mat([list(row) for row in rows]), fmpz(1) << FINE_BITS)
-    answers: list[tuple[list[fmpq], list[fmpq]]] = list(
-        zip(oracle.query(batch).rows(), network.evaluate(batch).rows(), strict=True)
-    )
-    return [row for row, (true, found) in zip(rows, answers, strict=True) if true != found]
+    pairs = zip(oracle.query(batch).rows(), network.evaluate(batch).rows(), strict=True)
+    return [true != found for true, found in pairs]
 
 
 def _drawn_in(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Row]:
@@ -92,9 +95,8 @@ def _drawn_in(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Row
     for _ in range(HALVINGS):
         middles = [(low + high) >> 1 for low, high in zip(lows, highs, strict=True)]
         tried = [[c * t >> HALVINGS for c in row] for row, t in zip(rows, middles, strict=True)]
-        shown = {tuple(row) for row in _differing(network, oracle, tried)}
-        for number, (row, middle) in enumerate(zip(tried, middles, strict=True)):
-            (highs if tuple(row) in shown else lows)[number] = middle
+        for number, shown in enumerate(_shown(network, oracle, tried)):
+            (highs if shown else lows)[number] = middles[number]
     return [[c * t >> HALVINGS for c in row] for row, t in zip(rows, highs, strict=True)]
 
 

@@ -386,15 +386,14 @@ class _Run:
 
     def postpone_lacking(self) -> None:
         """So are those solved that the surfaces of their rows do not meet."""
-        for layer, report in enumerate(self.report.layers):
-            lacking = {(i - 1, j - 1) for i, j in report.lacking}
-            if lacking:
-                self.postponed |= {(layer - 1, j) for _, j in lacking}
-                report.lacking = []
-                self.known.layers[layer] = [
-                    row.without([j for n, j in lacking if n == i]) for i, row in enumerate(self.known.layers[layer])
-                ]
-                self.known.changed()
+        lacking = self.report.unknown_weights()
+        for layer in {layer for layer, _ in lacking}:
+            self.report.layers[layer].lacking = []
+            self.known.layers[layer] = [
+                row.without(list(lacking.get((layer, i), ()))) for i, row in enumerate(self.known.layers[layer])
+            ]
+        self.postponed |= {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
+        self.known.changed()
 
     def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:
         """Find neurons that their layers' searches did not meet, until the copy is right wherever it is tried."""

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from math import gcd
 
 from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator, primitive
-from precise.equations.row_system import PRIME
+from precise.equations.row_system import PRIME, independent_rows, modulo_prime
 from precise.regions.probe import Point
 
 Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
@@ -42,7 +41,7 @@ class PartialRow:
     def contradicts_itself(self) -> bool:
         """Is a form that is not 0 at the row 0 wherever the equations hold? (Modulo a prime.)"""
         return any(
-            int(_modulo([*self.residues, [v % PRIME for v in lead]]).rank()) == len(self.equations)
+            int(modulo_prime([*self.residues, [v % PRIME for v in lead]]).rank()) == len(self.equations)
             for lead in self.leads
         )
 
@@ -79,17 +78,8 @@ def independent(rows: Sequence[Sequence[int]]) -> Equations:
     """As many of these rows as are independent (modulo a prime), without common factors."""
     if not rows:
         return ()
-    chosen = [rows[c] for c in _pivots(nmod_mat(fmpz_mat([list(row) for row in rows]).transpose(), PRIME))]
+    chosen = [rows[r] for r in independent_rows(nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME))]
     return tuple(tuple(v // factor for v in row) for row, factor in ((row, gcd(*row)) for row in chosen))
-
-
-def _modulo(residues: Sequence[Sequence[int]]) -> nmod_mat:
-    return nmod_mat(len(residues), len(residues[0]), list(chain(*residues)), PRIME)
-
-
-def _pivots(matrix: nmod_mat) -> list[int]:
-    reduced, rank = matrix.rref()
-    return [next(c for c, v in enumerate(line) if int(v)) for line in reduced.tolist()[: int(rank)]]
 
 
 class PartialRows:
@@ -144,11 +134,11 @@ class PartialRows:
         return result
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
-        both = _modulo([*a.residues, *b.residues])
+        both = modulo_prime([*a.residues, *b.residues])
         if both.nrows() - int(both.rank()) < REDUNDANT:
             return None
         equations = [*a.equations, *b.equations]
-        together = PartialRow(tuple(equations[c] for c in _pivots(both.transpose())), (*a.leads, *b.leads), a.witness)
+        together = PartialRow(tuple(equations[r] for r in independent_rows(both)), (*a.leads, *b.leads), a.witness)
         return None if together.contradicts_itself() else together
 
 

@@ -50,8 +50,7 @@ class RowSystem:
         if pivots[-1] == self.unknowns:
             self.consistent = False
             return 0
-        chosen, found = residual.transpose().rref()
-        self._kept += [block[_pivot(chosen, row)] for row in range(int(found))]
+        self._kept += [block[row] for row in independent_rows(residual)]
         self.redundant += int(fresh.rank()) - gain
         self._eliminate(reduced, pivots)
         return gain
@@ -128,6 +127,17 @@ def _integers(equation: Equation) -> list[int]:
     value = right if isinstance(right, fmpq) else fmpq(right)
     factor = int(value.q)
     return [int(c) * factor for c in coefficients] + [int(value.p)]
+
+
+def modulo_prime(residues: Sequence[Sequence[int]]) -> nmod_mat:
+    """The matrix of these residues, of which there must be some."""
+    return nmod_mat(len(residues), len(residues[0]), [v for row in residues for v in row], PRIME)
+
+
+def independent_rows(matrix: nmod_mat) -> list[int]:
+    """As many rows as the rank that are independent, the earliest ones."""
+    reduced, rank = matrix.transpose().rref()
+    return [_pivot(reduced, row) for row in range(int(rank))]
 
 
 def _pivot(reduced: nmod_mat, row: int) -> int:

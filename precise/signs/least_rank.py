@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from flint import fmpq, nmod, nmod_mat
 
-from precise.equations.row_system import PRIME
+from precise.equations.row_system import PRIME, modulo_prime
 from precise.signs.exact import Sign
 
 MOST_NEURONS = 14  # all of whose sign choices are tried
@@ -74,7 +74,7 @@ def least_rank_jointly(
     if len(seen) > MOST_NEURONS or missing >= min(len(values), len(weights[0])):
         return None
     terms = [_modulo([[row[j] * w for w in weights[j]] for row in values]) for j in seen]
-    best, ranks = missing, dict[int, list[int]]()
+    best, choices = missing, list[int]()
     left, turned = _modulo(linear), 0
     for number in range(1 << len(seen)):
         if number:
@@ -82,12 +82,13 @@ def least_rank_jointly(
             turned ^= 1 << bit
             left = left + terms[bit] if turned >> bit & 1 else left - terms[bit]
         rank = int(left.rank())
-        if rank <= best:
-            best = rank
-            ranks.setdefault(rank, []).append(turned)
-    if len(ranks.get(best, ())) != 1:
+        if rank < best:
+            best, choices = rank, []
+        if rank == best:
+            choices.append(turned)
+    if len(choices) != 1:
         return None
-    (chosen,) = ranks[best]
+    (chosen,) = choices
     signs = [Sign.UNSEEN] * len(weights)
     for place, j in enumerate(seen):
         signs[j] = Sign.NEGATIVE if chosen >> place & 1 else Sign.POSITIVE
@@ -95,8 +96,7 @@ def least_rank_jointly(
 
 
 def _modulo(matrix: Sequence[Sequence[fmpq]]) -> nmod_mat:
-    rows = [[_residue(v) for v in row] for row in matrix]
-    return nmod_mat(len(rows), len(rows[0]), [v for row in rows for v in row], PRIME)
+    return modulo_prime([[_residue(v) for v in row] for row in matrix])
 
 
 def _sign(seen: bool, bits: set[bool]) -> Sign:
