@@ -264,6 +264,7 @@ class _Run:
             Patience(candidates, lines, self.patience.candidates),
             lambda done, total: self.progress(name, done, total),
             last=last,
+            ignored=self.missing - missing,
             avoided=frozenset(self.postponed),
             whole=self.whole_below,
         )
@@ -371,7 +372,7 @@ class _Run:
     def solve_outputs(
         self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0
     ) -> tuple[OutputResult, LayerBelow]:
-        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, lacking)
+        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, lacking, self.missing - missing)
         return solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out), below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:

@@ -72,6 +72,7 @@ class LayerSearch:
         patience: Patience,
         progress: Callable[[int, int], None],
         last: bool = False,
+        ignored: int = 0,
         avoided: Set[tuple[int, int]] = frozenset(),
         whole: bool = True,
         found: Sequence[Row] | None = None,
@@ -80,6 +81,7 @@ class LayerSearch:
         """For one layer.
 
         Args:
+            missing, ignored: neurons of the layer below that were not found; see LayerBelow.
             avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right.
             whole: is everything below known?
             found: rows of an earlier search, once the signs of the layer below are known.
@@ -105,7 +107,7 @@ class LayerSearch:
         self._given: list[SearchedLine] | None = None  # lines to search, and no others
         self.result = LayerResult(list(found or []))
         below = -1 if found is not None else len(known.layers) - 1  # of the inputs no sign is open
-        self.below = LayerBelow(known, below, missing, Random(self._random.getrandbits(64)), lacking)
+        self.below = LayerBelow(known, below, missing, Random(self._random.getrandbits(64)), lacking, ignored)
         known.layers.append(self.result.rows)
         may_be_last = last or width is None
         self._lines = CandidateLines(

@@ -33,11 +33,24 @@ class LayerBelow:
     """Layer `index` (from 0; -1: the inputs) of the known part, seen from the layer that is solved for."""
 
     def __init__(
-        self, known: Known, index: int, missing: int, random: Random, lacking: Set[tuple[int, int]] = frozenset()
+        self,
+        known: Known,
+        index: int,
+        missing: int,
+        random: Random,
+        lacking: Set[tuple[int, int]] = frozenset(),
+        ignored: int = 0,
     ) -> None:
+        """Nothing is known of the signs yet.
+
+        Args:
+            missing: neurons of the layer that were not found and are reckoned with from the start.
+            ignored: as many more, taken to be without effect as long as the next layer's rows agree with that.
+        """
         self._known = known
         self._index = index
         self._missing = missing
+        self._ignored = ignored
         self.lacking = lacking  # (neuron, feature) of weights that are not known; only too large ones stand for them
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
@@ -118,7 +131,10 @@ class LayerBelow:
             return None
         layer = self._known.layers[self._index][: self._count]
         rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
-        return settle(layer, rows, self._missing, self._random, self.lacking)
+        settled = settle(layer, rows, self._missing, self._random, self.lacking)
+        if settled is None and final and self._ignored:
+            settled = settle(layer, rows, self._missing + self._ignored, self._random, self.lacking)
+        return settled
 
     def _see(self, vectors: Sequence[Vector]) -> None:
         for vector in vectors:

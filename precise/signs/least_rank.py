@@ -68,7 +68,8 @@ def least_rank_jointly(
         missing: dimensions that may be left.
 
     Returns:
-        One sign a neuron; None when no choice fits, when several fit best, or when these are too many to try.
+        One sign a neuron, BOTH where it makes no difference; None when no choice fits, when other ones than those of
+        single neurons fit as well, or when these are too many to try.
     """
     seen = [j for j, column in enumerate(zip(*values, strict=True)) if any(column)]
     if len(seen) > MOST_NEURONS or missing >= min(len(values), len(weights[0])):
@@ -86,12 +87,13 @@ def least_rank_jointly(
             best, choices = rank, []
         if rank == best:
             choices.append(turned)
-    if len(choices) != 1:
+    bits = [{bool(chosen >> place & 1) for chosen in choices} for place in range(len(seen))]
+    both = sum(len(found) > 1 for found in bits)  # a neuron that acts on both sides leaves one dimension either way
+    if both > best or len(choices) != 1 << both:
         return None
-    (chosen,) = choices
     signs = [Sign.UNSEEN] * len(weights)
-    for place, j in enumerate(seen):
-        signs[j] = Sign.NEGATIVE if chosen >> place & 1 else Sign.POSITIVE
+    for j, found in zip(seen, bits, strict=True):
+        signs[j] = _sign(True, found)
     return signs
 
 

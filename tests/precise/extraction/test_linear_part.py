@@ -233,6 +233,28 @@ def test_signs_of_dependent_rows_beside_always_active_neurons(
     planted.check(settled)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("active", "twins"), [(0, 1), (0, 2), (1, 1)])
+def test_signs_of_dependent_rows_of_which_some_act_on_both_sides(seed: int, active: int, twins: int) -> None:
+    planted = Planted(seed, 5, 8, 7, active=active, twins=twins)
+    settled = settle(planted.layer, planted.rows, active + twins, Random(seed))
+    assert settled is not None
+    both = [Sign.BOTH if j < twins else sign for j, sign in enumerate(expected(planted))]
+    assert list(settled.signs) == both
+    assert (settled.twins, settled.always_active) == (twins, active)
+    planted.check(settled)
+
+
+def test_missing_neurons_are_ignored_until_the_last_rows_do_not_agree_with_it() -> None:
+    planted = Planted(3, 4, 7, 6, active=1)
+    known = Known(4, [planted.layer, []])
+    below = LayerBelow(known, 0, 0, Random(0), ignored=1)
+    assert below.decide(vectors(planted.rows), final=False) is None
+    assert below.decide(vectors(planted.rows), final=True) is not None
+    assert below.always_active == 1
+    assert LayerBelow(Known(4, [planted.layer, []]), 0, 0, Random(0)).decide(vectors(planted.rows), final=True) is None
+
+
 @pytest.mark.parametrize(("features", "rows", "active"), [(4, 1, 1), (4, 2, 2), (2, 5, 2)])
 def test_too_few_rows_or_features_beside_always_active_neurons_leave_signs_open(
     features: int, rows: int, active: int
