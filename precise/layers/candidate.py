@@ -50,6 +50,7 @@ class Task:
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
     whole: bool  # is every neuron of the layers below known?
+    only: bool  # is one neuron the whole layer?
     postponed: tuple[int, ...]  # neurons below whose weights are taken as 0 for now
     candidate: Candidate
     seed: int
@@ -89,7 +90,7 @@ class Follower:
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
         checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
-        confirmed = self._confirmed(walker, trail, checks, task.whole, random)
+        confirmed = self._confirmed(walker, trail, checks, task, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -126,9 +127,9 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, checks: int, whole: bool, random: Random) -> bool:
+    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> bool:
         if trail.row is None or trail.witness is None:
             return False
         generator = np.random.default_rng(random.getrandbits(64))
-        seen = confirm(walker, trail.row, trail.witness, checks, whole, generator, trail.lacking)
+        seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, trail.lacking, task.only)
         return seen.present > len(seen.absent) and not seen.deeper

@@ -358,7 +358,8 @@ class LayerSearch:
             separate, calibration = self.below.separate, self._probe.calibration
             seed = self._random.getrandbits(64)
             absent = tuple(self.postponed)
-            yield Task(known, separate, self._last, self._whole, absent, candidate, seed, calibration)
+            only = self._width == 1
+            yield Task(known, separate, self._last, self._whole, only, absent, candidate, seed, calibration)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1

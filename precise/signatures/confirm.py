@@ -2,6 +2,8 @@
 
 A surface of a deeper layer satisfies a layer-k row's equations as long as the neurons between keep their states, so
 that redundant equations from one neighbourhood are no proof. Far away they change, and the prediction fails.
+Behind a layer's only neuron all surfaces are level sets of its preactivation, and so are alike everywhere. Its own is
+the one on one side of which nothing varies.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Confirmation:
     present: int  # points where the oracle bends exactly as predicted
     silent: int  # points around which the oracle is constant, so that nothing can be seen
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
-    deeper: bool  # does the surface bend on the way there as this row's cannot?
+    deeper: bool  # is the surface seen to be a deeper layer's?
 
 
 def confirm(
@@ -49,6 +51,7 @@ def confirm(
     whole: bool,
     generator: np.random.Generator,
     lacking: Sequence[int] = (),
+    only: bool = False,
 ) -> Confirmation:
     """Look at up to `wanted` fresh predicted critical points: 2 queries each; go to some where there is none.
 
@@ -57,6 +60,7 @@ def confirm(
         witness: a point on its surface; lines near it serve a neuron that random lines do not meet.
         whole: is every neuron of the layers below known? Missing ones bend this layer's surfaces as well.
         lacking: neurons below whose weight the row lacks; where one is on, the row predicts nothing.
+        only: has the layer no other neuron?
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row.without(lacking)]])
     silent = looked = 0
@@ -72,6 +76,8 @@ def confirm(
                 silent += 1
             else:
                 absent.append(surface)
+    if only and present and not walker.silent_beside(present):
+        return Confirmation(len(present), silent, tuple(absent), True)
     if not (whole and present and absent):
         return Confirmation(len(present), silent, tuple(absent), False)
     free = Walker(walker.probe, Known(known.inputs, [*known.layers[:-1], []]))  # its own layer never bends a surface

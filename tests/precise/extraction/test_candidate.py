@@ -24,7 +24,7 @@ def test_another_known_part_of_the_same_depth_is_taken_in() -> None:
 
     def followed(follower: Follower, below: list[Row]) -> Outcome:
         probe.forget()
-        return follower(Task((tuple(below), ()), False, False, True, (), point, 7, probe.calibration))
+        return follower(Task((tuple(below), ()), False, False, True, False, (), point, 7, probe.calibration))
 
     used = Follower(probe)
     fewer, whole = followed(used, rows[:2]), followed(used, rows)
