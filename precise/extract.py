@@ -172,7 +172,10 @@ class _Run:
                 self.layers_of_unknown_width(crew.follow)
             else:
                 for number, width in enumerate(self.hidden, 1):
-                    self.layer(number, width, crew.follow, last=number == len(self.hidden))
+                    mixed = self.on_a_line and number < len(self.hidden)
+                    self.layer(number, width, crew.follow, last=mixed or number == len(self.hidden), mixed=mixed)
+                    if mixed:
+                        break
             outputs = self.postponed_weights(self.outputs())
             network = self.whole(self.overlooked(outputs, crew.follow), crew)
         self.compare(network)
@@ -215,11 +218,18 @@ class _Run:
             raise _Incomplete("the oracle has no critical point on the lines that were searched")
         self.report.widths = [self.oracle.input_width, *found, self.oracle.output_width]
 
-    def layer(self, number: int, width: int | None, follow: Follow, last: bool) -> LayerResult:
-        """One layer; what is missing below is at first taken to be without effect, which costs fewer unknowns."""
+    def layer(self, number: int, width: int | None, follow: Follow, last: bool, mixed: bool = False) -> LayerResult:
+        """One layer; what is missing below is at first taken to be without effect, which costs fewer unknowns.
+
+        Args:
+            mixed: are the neurons of all later layers taken for this one's?
+        """
         candidates, lacking = self.patience.candidates, self.lacking
-        if width is None or not (self.missing or lacking):
-            return self.found(self.attempt(number, width, self.missing, lacking, candidates, follow, last), width)
+        if width is None or mixed or not (self.missing or lacking):
+            search = self.attempt(number, None if mixed else width, self.missing, lacking, candidates, follow, last)
+            if mixed:
+                self.report.layers[-1].through = len(self.hidden or ())
+            return self.found(search, width)
         before = self.kept()
         fewer = min(candidates, FIRST_ATTEMPT)
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
@@ -232,6 +242,11 @@ class _Run:
             return self.found(second, width)
         self.restore(after)
         return self.found(first, width)
+
+    @property
+    def on_a_line(self) -> bool:
+        """Does one neuron hand on all there is? Then those of all layers behind it look alike: points on a line."""
+        return bool(self.known.layers) and len(self.known.layers[-1]) == 1 and not self.missing
 
     def kept(self) -> tuple[list[list[Row]], list[LayerReport]]:
         """What an attempt may change."""
@@ -286,7 +301,7 @@ class _Run:
         if width is None:
             return result
         self.witnesses = [record.witness for record in result.records]
-        self.missing = width - len(result.rows)
+        self.missing = max(0, width - len(result.rows))
         self.whole_below = self.whole_below and not self.missing and not self.lacking
         if self.missing:
             self.report.layers[-1].notes = [
@@ -372,7 +387,9 @@ class _Run:
     def solve_outputs(
         self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0
     ) -> tuple[OutputResult, LayerBelow]:
-        below = LayerBelow(self.known, len(self.known.layers) - 1, missing, self.random, lacking, self.missing - missing)
+        below = LayerBelow(
+            self.known, len(self.known.layers) - 1, missing, self.random, lacking, self.missing - missing
+        )
         return solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out), below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:

@@ -41,6 +41,7 @@ class LayerReport:
     lacking: list[tuple[int, int]] = field(default_factory=list)  # (neuron, input neuron), from 1: weights not known
     without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on
+    through: int | None = None  # the layer up to which neurons stand here, as all look alike behind a single one
     notes: list[str] = field(default_factory=list)  # what could not be identified, and why
 
 
@@ -78,6 +79,11 @@ class Report:
         found = []
         for layer in self.layers:
             neurons = layer.rows + layer.opposite_twins
+            if layer.through is not None:
+                found.append(
+                    f"layers {layer.layer} to {layer.through}: behind the only neuron of layer {layer.layer - 1} all "
+                    f"look alike, and {neurons} stand for them in layer {layer.layer}"
+                )
             if layer.width is not None and neurons != layer.width:
                 active = f", {layer.always_active} of the others always active" if layer.always_active else ""
                 both = f", and {layer.opposite_twins} of these act on both sides" if neurons > layer.width else ""

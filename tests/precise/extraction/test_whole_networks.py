@@ -166,3 +166,16 @@ def test_more_neurons_than_the_layer_has_are_never_called_identified() -> None:
     assert report.unidentified() == ["layer 1: 3 of 3 neurons change state, and 3 of these act on both sides"]
     report.layers[0].opposite_twins = 0
     assert report.unidentified() == []
+
+
+@pytest.mark.parametrize(("widths", "seed"), [("3-1-4-3-2", 0), ("3-1-4-1", 1), ("4-3-1-4-3-1", 2)])
+def test_behind_a_layers_only_neuron_the_function_is_found_though_the_layers_cannot_be_told_apart(
+    widths: str, seed: int
+) -> None:
+    network = random_network(widths, seed)
+    result = recovered(network, seed)
+    assert result.network is not None, result.report.outcome
+    assert prove_equal(network, result.network).outcome is Outcome.EQUAL
+    (single,) = (number for number, width in enumerate(network.widths[1:-1], 1) if width == 1)
+    told = f"layers {single + 1} to {len(network.widths) - 2}: behind the only neuron of layer {single}"
+    assert (told in result.report.outcome) == (single + 1 < len(network.widths) - 2)
