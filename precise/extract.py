@@ -23,6 +23,7 @@ from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionErr
 from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
+from precise.layers.always_active import handing_on
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
@@ -281,7 +282,7 @@ class _Run:
             last=last,
             ignored=self.missing - missing,
             avoided=frozenset(self.postponed),
-            whole=self.whole_below,
+            whole=self.whole_below or (missing, lacking) != (self.missing, self.lacking),  # as if nothing were missing
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)
@@ -430,6 +431,7 @@ class _Run:
                     if found.fresh:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
+                        layer.always_active = min(layer.always_active, len(handing_on(self.known.layers[found.layer])))
                     undecided = [neuron for neuron in layer.neurons if neuron.sign == "open"]
                     if found.side is not None and len(undecided) == 1:
                         undecided[0].sign = found.side.name.lower()

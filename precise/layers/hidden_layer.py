@@ -23,6 +23,7 @@ from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.layer_result import LayerResult, RowRecord
 from precise.layers.lines import CandidateLines, SearchedLine
+from precise.layers.pieces import factors
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
@@ -275,7 +276,7 @@ class LayerSearch:
         found = zip(self.result.rows, self.result.records, strict=True)
         checks = CONFIRMATIONS if self._last else RECHECKED_AT
         known = [
-            Assembled(row, record.witness, checks, tuple(sorted(j for i, j in self.result.lacking if i == number)))
+            Assembled(row, record.witness, checks, self.result.lacking_of(number))
             for number, (row, record) in enumerate(found)
         ]
         outcomes = list(self._follow(self._tasks(known), lambda: len(known)))
@@ -375,6 +376,9 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
+        if outcome.lacking and self._piece_of_one(outcome.row, outcome.lacking):
+            self._count("found twice")
+            return False
         if outcome.lacking:
             self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
             parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
@@ -386,6 +390,13 @@ class LayerSearch:
         self._anew = DRY
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
+
+    def _piece_of_one(self, row: Row, lacking: Sequence[int]) -> bool:
+        """Is a row that lacks weights the same as another one but for what either lacks?"""
+        return any(
+            factors(*(each.without([*lacking, *self.result.lacking_of(number)]) for each in (row, other))) is not None
+            for number, other in enumerate(self.result.rows)
+        )
 
     def _count(self, end: str) -> None:
         self.result.ends[end] = self.result.ends.get(end, 0) + 1

@@ -39,6 +39,10 @@ class LayerResult:
     queries_lines: int = 0
     queries_rows: int = 0
 
+    def lacking_of(self, number: int) -> tuple[int, ...]:
+        """The features whose weight a row lacks."""
+        return tuple(sorted(feature for i, feature in self.lacking if i == number))
+
     def keep(self, numbers: Sequence[int]) -> None:
         """Drop all other rows; the list of rows stays the same one."""
         self.rows[:] = [self.rows[number] for number in numbers]

@@ -16,8 +16,8 @@ from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.equations.row_system import RowSystem
 from precise.regions.aim import random_line
-from precise.regions.corners import directions, sides
-from precise.regions.hyperplane import Hyperplane
+from precise.regions.corners import ACROSS, directions, sides
+from precise.regions.hyperplane import Hyperplane, displaced
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.signs.below import LayerBelow
@@ -134,10 +134,30 @@ def equations(
 
 def both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
     """Points just beside a neuron's surface, on either side."""
+    plane, *_ = _planes(known, neuron, [witness])
+    if not plane.length:
+        return []
+    points = sides(witness, plane)
+    if not _parted(known, neuron, points):  # the witness is a corner, behind which the surface goes on at an angle
+        for other in _planes(known, neuron, points):
+            between = plane.unit + other.unit if other.length else plane.unit
+            turned = [displaced(witness, between, ACROSS), displaced(witness, between, -ACROSS)]
+            if _parted(known, neuron, turned):
+                return turned
+    return points
+
+
+def _planes(known: Known, neuron: int, points: Sequence[Point]) -> list[Hyperplane]:
+    """The hyperplane of a neuron of the last layer in the region of each point."""
     layer = len(known.layers) - 1
-    entries = known.affine(layer, known.patterns([witness])[0]).tolist()[neuron]
-    plane = Hyperplane(tuple(int(v) for v in entries[:-1]), int(entries[-1]))
-    return sides(witness, plane) if plane.length else []
+    found = (known.affine(layer, pattern).tolist()[neuron] for pattern in known.patterns(points))
+    return [Hyperplane(tuple(int(v) for v in entries[:-1]), int(entries[-1])) for entries in found]
+
+
+def _parted(known: Known, neuron: int, points: Sequence[Point]) -> bool:
+    """Is a neuron of the last layer in different states at two points?"""
+    first, second = (pattern[-1][neuron] for pattern in known.patterns(points))
+    return first != second
 
 
 def _random_point(known: Known, generator: np.random.Generator) -> Point:

@@ -15,10 +15,12 @@ from random import Random
 import numpy as np
 
 from precise.equations.partial_rows import PartialRow
+from precise.layers.always_active import joined_with_linear
 from precise.layers.differing import Seen, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
-from precise.layers.insertion import appended, factors, joined, rarely_on, turned_around
+from precise.layers.insertion import appended, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
+from precise.layers.pieces import factors, joined
 from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, with_weights
 from precise.layers.surprise import nearest
 from precise.regions.aim import random_points
@@ -242,15 +244,14 @@ class LastSearch:
         )
         search.among(surfaces)
         for number, row in enumerate(search.result.rows[had:], had):
-            lacking = frozenset(feature for n, feature in search.result.lacking if n == number)
+            lacking = frozenset(search.result.lacking_of(number))
             same = self._same(layer, row, lacking)
             before, kept = list(known.layers), (self._parts, self.lacking)
-            solved = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
-            if solved is not None and seen.better(copy_of(known, combined(solved, self._probe.choice))):
-                neuron = len(known.layers[layer]) - 1 if same is None else same
+            taken = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
+            if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
                 self._progressed()
-                self._parts[layer, neuron] = search.result.parts.get(number, [])
-                return Overlooked(layer, neuron, solved, same is None)
+                self._parts[layer, taken[0]] = search.result.parts.get(number, [])
+                return Overlooked(layer, *taken, same is None)
             known.layers[:] = before
             known.changed()
             self._parts, self.lacking = kept
@@ -264,20 +265,23 @@ class LastSearch:
         same: int | None,
         outputs: Sequence[OutputRow],
         near: Sequence[Point],
-    ) -> tuple[OutputRow, ...] | None:
-        """Put a row into the known part; the outputs then, unless nothing shows what feeds on it."""
+    ) -> tuple[int, tuple[OutputRow, ...]] | None:
+        """Put a row into the known part; its number and the outputs then, unless nothing shows what feeds on it."""
         self._parts = {where: parts for where, parts in self._parts.items() if where[0] <= layer}
         self.lacking = dict(self.lacking)
         if same is not None:
-            return self._completed(layer, same, row, lacking, outputs, near)
+            return same, self._completed(layer, same, row, lacking, outputs, near)
         likely = rarely_on(self._known, layer, row, lacking, self._random)
         for tried in (likely, turned_around(likely, lacking)):
             solved = appended(self._probe, self._known, outputs, layer, tried, self._random, near)
             if solved is not None:
+                joined = joined_with_linear(self._known, solved.outputs, layer, lacking, set(solved.unseen))
+                if joined is not None:
+                    return joined
                 neuron = len(self._known.layers[layer]) - 1
                 self.lacking[layer, neuron] = frozenset(lacking)
                 self._lacks(layer + 1, neuron, solved.unseen)
-                return solved.outputs
+                return neuron, solved.outputs
         return None
 
     def _completed(

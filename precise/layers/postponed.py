@@ -184,23 +184,36 @@ def with_weights(
     Returns:
         The outputs over the known part as it is then.
     """
-    factors = [fmpq(1)] * len(known.layers[layer - 1])
+    rows = vectors(known, outputs, layer)
+    for row, weight in zip(rows, weights, strict=True):
+        row[neuron] = weight
+    return with_rows(known, outputs, layer, rows)
+
+
+def vectors(known: Known, outputs: Sequence[OutputRow], layer: int) -> list[list[fmpq]]:
+    """(weights ..., bias) of every neuron of a layer, or of the outputs behind the last one."""
+    if layer == len(known.layers):
+        return [[*output.weights, output.bias] for output in outputs]
+    return [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[layer]]
+
+
+def with_rows(
+    known: Known, outputs: Sequence[OutputRow], layer: int, rows: Sequence[Sequence[fmpq]]
+) -> tuple[OutputRow, ...]:
+    """Put (weights ..., bias) in the place of a layer's rows, or of the outputs; see `with_weights`."""
     for number in range(layer, len(known.layers)):
-        rows = [[*map(fmpq, row.plus), fmpq(row.bias)] for row in known.layers[number]]
-        if number == layer:
-            for row, weight in zip(rows, weights, strict=True):
-                row[neuron] = weight
-        rows = [[*(w / f for w, f in zip(row, factors, strict=False)), row[-1]] for row in rows]
         whole = [[int(v.p) for v in primitive(row)] for row in rows]
         factors = [_factor(new, old) for new, old in zip(whole, rows, strict=True)]
         known.layers[number] = [
             replace(row, plus=tuple(new[:-1]), bias=new[-1])
             for row, new in zip(known.layers[number], whole, strict=True)
         ]
+        rows = [
+            [*(w / f for w, f in zip(row, factors, strict=False)), row[-1]]
+            for row in vectors(known, outputs, number + 1)
+        ]
     known.changed()
-    return tuple(
-        OutputRow(tuple(w / f for w, f in zip(row.weights, factors, strict=True)), row.bias) for row in outputs
-    )
+    return tuple(OutputRow(tuple(row[:-1]), row[-1]) for row in rows)
 
 
 def _factor(new: Sequence[int], old: Sequence[fmpq]) -> fmpq:
@@ -334,4 +347,4 @@ def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | Non
     return _Place(both[0], both[1], negative, tuple(row[:-1])) if alone else None
 
 
-__all__ = ["Solved", "on_together", "solve_last", "solve_postponed", "with_weights"]
+__all__ = ["Solved", "on_together", "solve_last", "solve_postponed", "vectors", "with_rows", "with_weights"]
