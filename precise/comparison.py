@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from flint import fmpz, fmpz_mat
+from flint import fmpq, fmpz, fmpz_mat
 
 from precise.arithmetic import Batch
 from precise.assemble import DOMAIN
@@ -25,6 +25,10 @@ FINE_BITS = 48  # fractional, of points that are moved
 NEAREST = 8  # points that are moved on
 ROUNDS = 8  # of moving them
 HALVINGS = 12  # of the way to the origin
+STEERED = 512  # queries for gradients of the difference, unless one alone takes more
+BEYOND = (8, 4, 2, 0)  # 2^-8 to 1 of the way to where a difference should begin, further on than that
+FARTHER = 8 * DOMAIN  # the box in which points are looked for that differ, when none did in the others
+FARTHER_POINTS = 96
 
 Row = list[int]  # a point in all inputs, in units of 2^-FINE_BITS
 
@@ -54,12 +58,22 @@ def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> 
     return Agreement(agreed, [])
 
 
+def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
+    """Fresh points beyond all SCALES that show a difference, from which one within them may be found.
+
+    Raises:
+        BudgetExceeded, OracleError: from the oracle.
+    """
+    rows = [_fresh(oracle.input_width, FARTHER, number, random) for number in range(FARTHER_POINTS)]
+    return _differing(network, oracle, rows)
+
+
 def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row], random: Random) -> float:
     """The smallest max |x_i| at which a difference was found, from points that show one; infinite without such points.
 
     Where neurons are missing that are rarely on, hardly any random point shows it. Points that do are moved towards the
-    origin: along their rays, into smaller boxes by what exceeds these, and to the middle between two of them. Costs
-    some hundred queries.
+    origin: along their rays, into smaller boxes by what exceeds these, to the middle between two of them, and to the
+    corner of a box at which the difference begins if it is as linear as it is nearby. Costs some hundred queries.
 
     Raises:
         BudgetExceeded, OracleError: from the oracle.
@@ -67,10 +81,12 @@ def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row
     found = _differing(network, oracle, differing)
     if not found:
         return float("inf")
-    for _ in range(ROUNDS):
+    gradients = max(1, STEERED // oracle.input_width)
+    for number in range(ROUNDS):
         pairs = [(random.choice(found), random.choice(found)) for _ in range(NEAREST)]
         tried = [_within_less(random.choice(found), random) for _ in range(2 * NEAREST)]
         tried += [[(a + b) >> 1 for a, b in zip(*pair, strict=True)] for pair in pairs]
+        tried += _corners(network, oracle, min(found, key=_size)) if number < gradients else []
         found = sorted([*found, *_differing(network, oracle, tried)], key=_size)[:NEAREST]
         found = _drawn_in(network, oracle, found)
     return min(map(_size, found)) / 2.0**FINE_BITS
@@ -82,11 +98,36 @@ def _differing(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Ro
 
 def _shown(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[bool]:
     """Does each of these points show a difference?"""
+    return [any(difference) for difference in _differences(network, oracle, rows)]
+
+
+def _differences(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[list[fmpq]]:
+    """The copy's outputs less the oracle's, shape (points, outputs)."""
     if not rows:
         return []
     batch = Batch(fmpz_mat([list(row) for row in rows]), fmpz(1) << FINE_BITS)
     pairs = zip(oracle.query(batch).rows(), network.evaluate(batch).rows(), strict=True)
-    return [true != found for true, found in pairs]
+    return [[a - b for a, b in zip(found, true, strict=True)] for true, found in pairs]
+
+
+def _corners(network: Network, oracle: Oracle, row: Row) -> list[Row]:
+    """Corners just beyond the smallest box that meets the plane at which the difference at a point would begin.
+
+    Around the point the difference is d + g . (x - point), with g from one query an input. Of all x at which that is 0
+    the corners with the signs of g have the smallest max |x_i|: |g . point - d| over the sum of all |g_i|.
+    """
+    moved = [[c + (i == n) for i, c in enumerate(row)] for n in range(len(row))]
+    start, *others = _differences(network, oracle, [row, *moved])
+    chosen = next((n for n, d in enumerate(start) if d), None)
+    if chosen is None:
+        return []
+    gradient = [other[chosen] - start[chosen] for other in others]
+    total = sum(map(abs, gradient), fmpq(0))
+    if not total:
+        return []
+    needed = sum((g * c for g, c in zip(gradient, row, strict=True)), fmpq(0)) - start[chosen]
+    signs = [(g * needed > 0) - (g * needed < 0) for g in gradient]
+    return [[int(sign * abs(needed / total) * (1 + fmpq(1, 1 << part))) for sign in signs] for part in BEYOND]
 
 
 def _drawn_in(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Row]:

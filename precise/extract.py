@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from precise.assemble import DOMAIN, network_from_rows
-from precise.comparison import FINE_BITS, FRESH_POINTS, MORE_POINTS, SCALES, agreement, nearest_difference
+from precise.comparison import FINE_BITS, FRESH_POINTS, MORE_POINTS, SCALES, agreement, farther, nearest_difference
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
 from precise.journal.file import Journal
@@ -474,6 +474,8 @@ class _Run:
         with self.stage("fresh points"):
             agreed = agreement(network, self.oracle, self.random, points)
             differing = [*agreed.differing, *map(self.in_all_inputs, self.wrong)]
+            if agreed.scale == DOMAIN and (unidentified or twins):
+                differing += farther(network, self.oracle, self.random)
             sizes = [max(map(abs, point)) / 2.0**FRACTION_BITS for point in self.wrong]
             nearest = min([nearest_difference(network, self.oracle, differing, self.random), *sizes])
             domain = max((scale for scale in SCALES if scale <= agreed.scale and scale < nearest), default=0)

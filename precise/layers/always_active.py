@@ -41,6 +41,7 @@ def joined_with_linear(
         return None
     following = vectors(known, outputs, layer + 1)
     acting = [vector.pop(len(rows)) for vector in following]
+    rank_before = int(fmpq_mat([[vector[n] for n in linear] for vector in following]).rank())
     for number in unseen:  # all that the linear row does there is the neuron's
         acting[number] = -following[number][linear[0]] / shares[0]
     for vector, weight in zip(following, acting, strict=True):
@@ -48,7 +49,7 @@ def joined_with_linear(
             vector[n] += weight * share
         vector[-1] += weight * found.bias
     left, rank = fmpq_mat([[vector[n] for n in linear] for vector in following]).rref()
-    if int(rank) == len(linear):
+    if int(rank) >= rank_before:
         return None
     before, (*kept, free) = [rows[n] for n in linear], linear
     table = left.tolist()[: int(rank)]

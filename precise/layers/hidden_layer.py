@@ -241,7 +241,7 @@ class LayerSearch:
         """Take the open weights of neurons below that are hardly ever on as 0 for now; is there any?"""
         if len(self._known.layers) < 2:
             return False
-        absent = set(chain(*nearly_whole(self._partial.rows, self._features))) - set(self.postponed)
+        absent = set(chain(*nearly_whole(self._partial.rows, self.features))) - set(self.postponed)
         silent = [j for j in absent if not any(row.plus[j] for row in self.result.rows)]
         return bool(silent) and self._without(j for j in silent if self._rare().get(j))
 
@@ -263,7 +263,7 @@ class LayerSearch:
 
     def _accounted(self) -> bool:
         """Is every row found, but for few weights? Surfaces of deeper layers leave more open."""
-        few = [absent for absent in nearly_whole(self._partial.rows, self._features) if len(absent) <= FEW]
+        few = [absent for absent in nearly_whole(self._partial.rows, self.features) if len(absent) <= FEW]
         return len(self.result.rows) + len(few) >= self._width
 
     def _ahead(self) -> int:
@@ -307,12 +307,13 @@ class LayerSearch:
         return bool(self._empty) or self._since >= DRY
 
     @property
-    def _features(self) -> int:
+    def features(self) -> int:
+        """What feeds the layer: inputs, or rows of the layer below."""
         return len(self._known.layers[-2]) if len(self._known.layers) > 1 else self._known.inputs
 
     @property
     def _unknowns(self) -> int:
-        return self._features * (2 if self.below.separate else 1) + 1
+        return self.features * (2 if self.below.separate else 1) + 1
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
@@ -321,7 +322,7 @@ class LayerSearch:
         return [*self._assembled(), *self._unfinished()]
 
     def _assembled(self) -> list[Assembled]:
-        whole = [Assembled(Row.of(row, self._features), at) for row, at in self._partial.complete()]
+        whole = [Assembled(Row.of(row, self.features), at) for row, at in self._partial.complete()]
         return [entry for entry in whole if self._new(entry.row)]
 
     def _unfinished(self, close: bool = False, most: int | None = None) -> list[Unfinished]:
@@ -332,7 +333,7 @@ class LayerSearch:
         for partial in self._partial.rows:
             fresh = close or partial.equations not in self._attempted
             few = most is None or self._unknowns - 1 - len(partial.equations) <= most
-            if fresh and few and completable(partial, self._features, close):
+            if fresh and few and completable(partial, self.features, close):
                 self._attempted.add(partial.equations)
                 found.append(Unfinished(partial, close))
         return found
@@ -420,7 +421,7 @@ class LayerSearch:
         if decision is None:
             return
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
-        self.result.rows[:] = [Row.of(vector, self._features) for vector in whole]
+        self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
         self._suggested, self._fresh = [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:

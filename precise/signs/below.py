@@ -132,8 +132,8 @@ class LayerBelow:
         layer = self._known.layers[self._index][: self._count]
         rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
         settled = settle(layer, rows, self._missing, self._random, self.lacking)
-        if settled is None and final and self._ignored:
-            settled = settle(layer, rows, self._missing + self._ignored, self._random, self.lacking)
+        for more in range(1, self._ignored + 1 if final and settled is None else 0):
+            settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking)
         return settled
 
     def _see(self, vectors: Sequence[Vector]) -> None:

@@ -68,6 +68,7 @@ def settle(
     weights = [[fmpq(row.plus[p]) for p in sharp] for row in layer]
     values = [list(row.v) for row in rows]
     linear = [[row.linear[p] for p in sharp] for row in rows]
+    missing += sum(not any(column) for column in zip(*values, strict=True))  # which may be on at all places that tell
     signs = _signs(weights, values, linear, missing, random)
     if signs is None:
         return None
