@@ -240,12 +240,6 @@ class Walker:
         pieces = self.probe.pieces(sides(point, plane), self.tests)
         return not any(slope for piece in pieces for slope in piece.slopes)
 
-    def silent_beside(self, surfaces: Sequence[Surface]) -> bool:
-        """Is the oracle constant beside all these places on one and the same side? 2 queries a place."""
-        points = [point for surface in surfaces for point in sides(surface.point, surface.plane)]
-        varying = [any(piece.slopes) for piece in self.probe.pieces(points, self.tests)]
-        return not (any(varying[::2]) and any(varying[1::2]))
-
     # -- bends at unknown neurons ----------------------------------------------------------------------------------
 
     def find_bend(self, surface: Surface, end: Point) -> Event:

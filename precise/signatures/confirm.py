@@ -15,7 +15,8 @@ from itertools import islice
 import numpy as np
 from flint import fmpq
 
-from precise.regions.aim import line_between, random_line
+from precise.regions.aim import line_between, random_line, random_points, to_point
+from precise.regions.corners import sides
 from precise.regions.critical_points import Line
 from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, displaced, interpolated, onto
@@ -25,6 +26,7 @@ from precise.regions.walk import Bent, Crossed, Surface, Walker
 
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
 BATCH = 8  # places asked at once
+ELSEWHERE = 32  # random points at which the oracle is looked at behind a layer's only neuron
 WAYS = 3  # towards places where the row is absent
 WAY_STEPS = 24  # on each of them
 SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
@@ -76,7 +78,7 @@ def confirm(
                 silent += 1
             else:
                 absent.append(surface)
-    if only and present and not walker.silent_beside(present):
+    if only and not _ends_all(walker, known, present, generator):
         return Confirmation(len(present), silent, tuple(absent), True)
     if not (whole and present and absent):
         return Confirmation(len(present), silent, tuple(absent), False)
@@ -86,6 +88,15 @@ def confirm(
     return Confirmation(
         len(present), silent, tuple(absent), any(_bends_otherwise(free, known, lacking, *way) for way in ways)
     )
+
+
+def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:
+    """Is the oracle constant on one side of the row, beside its surface and at random points?"""
+    points = [point for surface in present for point in sides(surface.point, surface.plane)]
+    points += [to_point(point) for point in random_points(known, generator, ELSEWHERE)]
+    positive = [values[0] > 0 for values in known.preactivations(points)[-1]]
+    varying = [any(piece.slopes) for piece in walker.probe.pieces(points, walker.tests)]
+    return len({side for side, varies in zip(positive, varying, strict=True) if varies}) < 2
 
 
 def _places(

@@ -13,7 +13,6 @@ from precise.extract import extract
 from precise.layers.always_active import handing_on, joined_with_linear
 from precise.layers.output_layer import OutputRow
 from precise.layers.postponed import vectors, with_rows
-from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import planted_network, random_network
 from precise.regions.local_map import Known, Row
