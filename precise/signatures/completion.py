@@ -9,11 +9,12 @@ import numpy as np
 from flint import fmpq
 
 from precise.arithmetic import primitive
+from precise.equations.open_row import OpenRow, open_row, unseen
 from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import Equation, RowSystem
 from precise.regions.local_map import Row
 from precise.regions.walk import Crossed, Walker
-from precise.signatures.reach import Border, OpenRow, Reach, closed_row, open_row, unseen
+from precise.signatures.reach import Border, Reach, closed_row
 from precise.signatures.rows import RowSearch, Trail
 
 MOST_OPEN = 8  # combinations of coefficients that are searched for

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from precise.arithmetic import primitive
-from precise.equations.partial_rows import PartialRow, kernel
+from precise.equations.open_row import OpenRow, absent_unknowns
 from precise.regions.aim import random_points, to_point
 from precise.regions.climb import Score, climb, highest
 from precise.regions.corners import cross
@@ -50,14 +49,6 @@ Truths = np.ndarray[Any, np.dtype[np.bool_]]
 Where = tuple[int, int]  # (layer, neuron), from 0
 
 
-@dataclass(frozen=True)
-class OpenRow:
-    """A row that is known up to some combinations of its coefficients."""
-
-    row: Row  # one that fulfils the equations
-    open: tuple[Row, ...]  # independent ones that may be added to it in any multiple
-
-
 @dataclass
 class Border:
     """What was seen of the border of the places where the row is known."""
@@ -66,50 +57,10 @@ class Border:
     sides: dict[Where, set[bool]] = field(default_factory=dict)  # sides of the row, by the neuron that makes the border
 
 
-def open_row(partial: PartialRow, features: int, most: int) -> OpenRow | None:
-    """What is open in a partial row: at least one and at most `most` combinations; else None.
-
-    The equations are homogeneous. Of their solutions those at which the first lead vanishes are what is open: the lead
-    is other than 0 at the row.
-    """
-    unknowns = len(partial.equations[0])
-    if not 1 <= unknowns - 1 - len(partial.equations) <= most:
-        return None
-    lead = partial.leads[0]
-    solutions = kernel(partial.equations)
-    values = [sum(a * b for a, b in zip(lead, s, strict=True)) for s in solutions]
-    chosen = next((n for n, v in enumerate(values) if v), None)
-    if chosen is None:
-        return None
-    base, at = solutions[chosen], values[chosen]
-    others = [
-        [int(w.p) for w in primitive([fmpq(a * at - b * v) for a, b in zip(s, base, strict=True)])]
-        for n, (s, v) in enumerate(zip(solutions, values, strict=True))
-        if n != chosen
-    ]
-    return OpenRow(Row.of(base, features), tuple(Row.of(other, features) for other in others))
-
-
-def unseen(known: OpenRow) -> list[int] | None:
-    """The neurons below whose coefficient is open, when the open combinations are just these (signs known); else None.
-
-    The row has 0 there.
-    """
-    absent = _absent(known)
-    return absent if absent is not None and all(c < len(known.row.plus) for c in absent) else None
-
-
-def _absent(known: OpenRow) -> list[int] | None:
-    """The unknowns (plus ..., minus ..., bias) that are open, when the open combinations are just these."""
-    table = [[*row.plus, *row.minus, row.bias] for row in known.open]
-    absent = sorted({c for row in table for c, v in enumerate(row) if v})
-    return absent if len(absent) == len(table) else None
-
-
 def _open_sides(known: OpenRow) -> list[tuple[int, float]]:
     """(neuron below, 1 or -1) for every open coefficient of its positive or its negative side, if all are such."""
     features = len(known.row.plus)
-    absent = _absent(known) or []
+    absent = absent_unknowns(known) or []
     return [(c % features, 1.0 if c < features else -1.0) for c in absent] if 2 * features not in absent else []
 
 
@@ -393,4 +344,4 @@ def _mixed(ends: Vector, share: float) -> Vector:
     return point
 
 
-__all__ = ["Border", "OpenRow", "Reach", "Where", "closed_row", "halved", "open_row", "unseen"]
+__all__ = ["Border", "Reach", "Where", "closed_row", "halved"]

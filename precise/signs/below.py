@@ -13,10 +13,13 @@ from random import Random
 
 from flint import fmpq, fmpz_mat, nmod_mat
 
+from precise.equations.open_row import open_row
+from precise.equations.partial_rows import Equations, PartialRow
 from precise.equations.row_system import PRIME
 from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
-from precise.signs.linear_part import FreeRow, Settled, settle
+from precise.signs.linear_part import FreeRow, Settled, settle, with_signs
+from precise.signs.open_part import signs_of_part
 
 Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
 
@@ -51,6 +54,7 @@ class LayerBelow:
         self._index = index
         self._missing = missing
         self._ignored = ignored
+        self._learned: set[Equations] = set()
         self.lacking = lacking  # (neuron, feature) of weights that are not known; only too large ones stand for them
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
@@ -74,6 +78,20 @@ class LayerBelow:
         """Take in sides that a walk has shown to act: unknowns (plus ..., minus ...) that are other than 0."""
         if self.separate:
             self._evidence.add(acting)
+
+    def learn_part(self, part: PartialRow) -> None:
+        """Take in what a partial row with a free linear part tells of the signs, as if no neuron were missing."""
+        if not self.free or not self._count or self.signs is not None or self._missing or self.lacking:
+            return
+        if part.equations in self._learned:
+            return
+        self._learned.add(part.equations)
+        features = len(self._known.layers[self._index])
+        known = open_row(part, features, features - self._count - 1)
+        if known is None:
+            return
+        told = signs_of_part(self._known.layers[self._index][: self._count], known, self._random)
+        self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
 
     def unseen(self) -> list[int]:
         """The neurons of which no row tells the sign so far."""
@@ -117,7 +135,7 @@ class LayerBelow:
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
     def _by_linear_part(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
-        settled = self._settled(vectors, final)
+        settled = self._settled(vectors, final) or self._by_parts(vectors, final)
         if settled is None:
             return None
         before = self._known.layers[self._index][: self._count]
@@ -130,11 +148,22 @@ class LayerBelow:
         if not vectors or ((self._missing or self.lacking) and not final):
             return None
         layer = self._known.layers[self._index][: self._count]
-        rows = [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
+        rows = self._rows(vectors)
         settled = settle(layer, rows, self._missing, self._random, self.lacking)
         for more in range(1, self._ignored + 1 if final and settled is None else 0):
             settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking)
         return settled
+
+    def _by_parts(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
+        """By what partial rows tell, if the whole ones agree; a neuron of which nothing tells keeps both sides."""
+        signs = self._evidence.signs()
+        known = [sign for sign in signs if sign is not Sign.UNSEEN]
+        if not final or not known or Sign.BOTH in known:
+            return None
+        return with_signs(self._known.layers[self._index][: self._count], self._rows(vectors), signs)
+
+    def _rows(self, vectors: Sequence[Vector]) -> list[FreeRow]:
+        return [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]
 
     def _see(self, vectors: Sequence[Vector]) -> None:
         for vector in vectors:

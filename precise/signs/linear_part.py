@@ -77,6 +77,16 @@ def settle(
     return result if result.twins + result.always_active <= missing + len(unsolved) else None
 
 
+def with_signs(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign]) -> Settled | None:
+    """The layer with signs that are known, UNSEEN standing for either side; None unless they explain the rows."""
+    settled = _applied(layer, rows, signs, frozenset())
+    if settled.twins or settled.always_active:
+        return None
+    both = [row.negated() for row, sign in zip(layer, signs, strict=True) if sign is Sign.UNSEEN]
+    wider = tuple((*row[:-1], *[fmpq(0)] * len(both), row[-1]) for row in settled.rows)
+    return replace(settled, layer=(*settled.layer, *both), rows=wider)
+
+
 # -- signs -------------------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +99,7 @@ def _signs(weights: Matrix, values: Matrix, linear: Matrix, missing: int, random
     if len(columns) == len(weights):
         signs = [_one_by_one(j, values, coordinates, blind) for j in range(len(weights))]
         return signs if signs.count(Sign.BOTH) <= missing else least_rank(values, coordinates, outside, missing)
-    return _jointly(weights, values, linear, blind, random) or least_rank_jointly(weights, values, linear, missing)
+    return jointly(weights, values, linear, blind, random) or least_rank_jointly(weights, values, linear, missing)
 
 
 def _pivots(matrix: Matrix) -> list[int]:
@@ -139,7 +149,7 @@ def _one_by_one(j: int, values: Matrix, coordinates: Matrix, blind: Matrix) -> S
     return Sign.NEGATIVE if ours == theirs else Sign.BOTH
 
 
-def _jointly(weights: Matrix, values: Matrix, linear: Matrix, blind: Matrix, random: Random) -> list[Sign] | None:
+def jointly(weights: Matrix, values: Matrix, linear: Matrix, blind: Matrix, random: Random) -> list[Sign] | None:
     """With dependent weight rows: bits u_j with sum_j u_j v_j W_j = -linear in all blind rows at once."""
     if not blind:
         return [Sign.UNSEEN] * len(weights)

@@ -6,13 +6,17 @@ from itertools import product
 from random import Random
 
 import pytest
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
+from precise.arithmetic import common_denominator, primitive
+from precise.equations.open_row import OpenRow, open_row
+from precise.equations.partial_rows import PartialRow, partial_row
 from precise.regions.local_map import Known, Row
 from precise.signs.below import Decision, LayerBelow
 from precise.signs.exact import Sign
 from precise.signs.least_rank import least_rank, least_rank_jointly
 from precise.signs.linear_part import FreeRow, Settled, settle
+from precise.signs.open_part import signs_of_part
 
 
 class Planted:
@@ -263,3 +267,68 @@ def test_too_few_rows_or_features_beside_always_active_neurons_leave_signs_open(
     weights = [[fmpq(w) for w in row] for row in planted.weights]
     values, linear = ([list(part) for part in parts] for parts in zip(*((r.v, r.linear) for r in planted.rows)))
     assert least_rank_jointly(weights, values, linear, active) is None
+
+
+def part_of(planted: Planted, number: int, apart: list[int]) -> PartialRow:
+    """A row whose surface never crosses these neurons: their coefficients and multiples of their weights are open."""
+    row, count, features = planted.rows[number], len(planted.weights), planted.features
+    truth = [*row.v, *row.linear, row.bias]
+    scale = common_denominator(truth)
+    whole = [int((v * scale).p) for v in truth]
+    loose = []
+    for j in apart:
+        unit = [int(c == j) for c in range(count)]
+        if j % 2:  # it is on all along, so that v_j relu(eta_j) is as good as v_j eta_j
+            loose.append([*unit, *(-w for w in planted.weights[j]), -planted.biases[j]])
+        else:
+            loose.append([*unit, *[0] * features, 0])
+    zeros = fmpz_mat([whole, *loose]).nullspace()
+    told = [[int(v) for v in column] for column in zeros[0].transpose().tolist()[: int(zeros[1])]]
+    lead = next(c for c in range(count) if c not in apart and whole[c])
+    equations = [[*equation, 0] for equation in told] + [[int(c == lead) for c in range(len(whole))] + [whole[lead]]]
+    part = partial_row(equations, [0] * features)
+    assert part is not None
+    return part
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("apart", [[], [1], [2], [1, 4], [0, 2, 3]])
+def test_a_row_with_an_open_part_tells_the_signs_of_the_other_neurons(seed: int, apart: list[int]) -> None:
+    planted = Planted(seed, 5, 8, 2)
+    part = part_of(planted, 0, apart) if apart else None
+    if part is None:
+        row = [int(v.p) for v in primitive([*planted.rows[0].v, *planted.rows[0].linear, planted.rows[0].bias])]
+        known = OpenRow(Row.of(row, 13), ())
+    else:
+        found = open_row(part, 13, 4)
+        assert found is not None
+        known = found
+    told = signs_of_part(planted.layer, known, Random(seed))
+    assert told == {j: sign for j, sign in enumerate(expected(planted)) if j not in apart}
+
+
+def test_an_always_active_neuron_leaves_the_signs_of_a_single_part_open() -> None:
+    planted = Planted(2, 5, 8, 2, active=1)
+    known = open_row(part_of(planted, 0, [1]), 13, 4)
+    assert known is not None
+    assert signs_of_part(planted.layer, known, Random(0)) == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_is_decided_by_parts_of_rows_and_what_none_tells_keeps_both_sides(seed: int) -> None:
+    planted = Planted(seed, 4, 7, 3)
+    for row in planted.next:
+        row[6] = 0  # the last neuron acts on no row
+    known = Known(4, [planted.layer, []])
+    below = LayerBelow(known, 0, 0, Random(seed))
+    below.learn_part(part_of(planted, 0, [1]))
+    assert below.decide([], final=False) is None
+    below.learn_part(part_of(planted, 1, [2]))
+    decision = below.decide([], final=True)
+    assert decision is not None
+    assert below.signs == [*expected(planted)[:6], Sign.UNSEEN]
+    assert known.layers[0][7] == known.layers[0][6].negated()
+    for row, before in zip(planted.rows, vectors(planted.rows), strict=True):
+        turned = sum((v * b for v, b, n in zip(row.v, planted.biases, planted.negative, strict=True) if n), fmpq(0))
+        now = [*row.v, fmpq(0), row.bias + turned]
+        assert [_dot(line, now) for line in decision.substitution] == before

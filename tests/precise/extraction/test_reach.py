@@ -9,6 +9,7 @@ import pytest
 from flint import fmpq
 
 from precise.arithmetic import common_denominator
+from precise.equations.open_row import OpenRow
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
@@ -17,7 +18,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import Walker
-from precise.signatures.reach import OpenRow, Reach
+from precise.signatures.reach import Reach
 from tests.precise.extraction.test_rows import rows_of
 
 INPUTS, WIDTH = 6, 5

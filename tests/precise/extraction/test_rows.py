@@ -9,6 +9,7 @@ import pytest
 from flint import fmpq
 
 from precise.arithmetic import primitive
+from precise.equations.open_row import open_row, unseen
 from precise.equations.partial_rows import PartialRow
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
@@ -19,7 +20,6 @@ from precise.regions.probe import Point, Probe
 from precise.regions.walk import Surface, Walker
 from precise.signatures.completion import completed
 from precise.signatures.confirm import confirm, predicted
-from precise.signatures.reach import open_row, unseen
 
 
 def walker_below(network: Network, layer: int) -> Walker:
