@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.comparison import FINE_BITS, SCALES, agreement, nearest_difference
+from precise.comparison import FINE_BITS, SCALES, agreement, farther, nearest_difference
 from precise.network import Network
 from precise.oracle import ExactOracle
 
@@ -29,7 +29,19 @@ def point(*coordinates: float) -> list[int]:
 def test_a_difference_is_followed_towards_the_origin(seed: int, bias: int, beyond: int) -> None:
     first = point(-bias + beyond, 0, 0)  # on its ray the difference begins at |x| = -bias
     found = nearest_difference(network(bias, 0), ExactOracle(network(bias, 1)), [first], Random(seed))
-    assert -bias / 3 <= found < -bias
+    assert -bias / 3 <= found <= -bias / 3 * (1 + 2**-8) + 2**-40  # the nearest corner, where the gradient leads
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_difference_in_one_corner_of_a_box_is_found_from_afar(seed: int) -> None:
+    signs = [1, -1, 1, 1, -1, 1, -1, -1, 1, 1, -1, 1]
+    true, copy = (
+        Network.from_rows([([[3] * 12, signs], [1, -11]), ([[1, weight]], [0])]) for weight in (1, 0)
+    )  # the second neuron is on beyond |x| = 11 / 12, in one corner of 4096
+    oracle = ExactOracle(true)
+    far = farther(copy, oracle, Random(seed))
+    assert far
+    assert 11 / 12 <= nearest_difference(copy, oracle, far, Random(seed)) < 1
 
 
 def test_without_a_point_that_differs_nothing_is_claimed() -> None:
