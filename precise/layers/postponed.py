@@ -88,6 +88,12 @@ def solve_postponed(
     if weights:
         system.add([[*(int(c == i) for c in range(len(following))), fmpq(0)] for i in weights])
 
+    calm: list[list[fmpq | int]] = []
+
+    def take(equation: list[fmpq | int]) -> None:
+        ever_on.update(i for i, share in enumerate(equation[:-1]) if share)
+        system.add([equation])
+
     def learn(places: Iterator[_Place], most: int) -> None:
         for place in islice(places, most):
             if system.complete and system.redundant >= REDUNDANT:
@@ -102,15 +108,19 @@ def solve_postponed(
                 continue
             scale = common_denominator([*behind, step - told])
             equation: list[fmpq | int] = [*(int((share * scale).p) for share in behind), (step - told) * scale]
-            if system.accepts([equation]):
-                ever_on.update(i for i, share in enumerate(behind) if share)
-                system.add([equation])
+            if not step:  # nothing bends there, perhaps for want of what keeps the neuron off
+                calm.append(equation)
+            elif system.accepts([equation]):
+                take(equation)
 
     learn(_beside_all(known, layer, neuron, near), PLACES)
     learn(_places(known, layer, neuron, generator), PLACES)
     for number in _weights(system)[1]:
         if number not in ever_on:
             learn(_places(known, layer, neuron, generator, number), MORE_PLACES)
+    for equation in calm:
+        if system.accepts([equation]):
+            take(equation)
     found, unseen = _weights(system)
     large = max((abs(w) for row in following for w in (*row.plus, row.bias)), default=1) << LARGE_BITS
     found = [fmpq(-large) if i in unseen and i not in ever_on else w for i, w in enumerate(found)]
