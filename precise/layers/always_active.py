@@ -85,15 +85,12 @@ def _shares(linear: Sequence[Row], found: Row, lacking: Set[int]) -> list[fmpq] 
 
 def _mixed(rows: Sequence[Row], shares: Sequence[fmpq], bias: int = 0) -> tuple[Row, fmpq]:
     """A combination of rows, in integers without a common factor, and by which it was multiplied for that."""
-    weights = [sum((s * row.plus[p] for s, row in zip(shares, rows, strict=True)), fmpq(0)) for p in _features(rows)]
-    exact = [*weights, fmpq(bias)]
+    features = range(len(rows[0].plus))
+    exact = [sum((s * row.plus[p] for s, row in zip(shares, rows, strict=True)), fmpq(0)) for p in features]
+    exact.append(fmpq(bias))
     whole = [int(v.p) for v in primitive(exact)]
     lead = next(n for n, v in enumerate(exact) if v)
     return replace(rows[0], plus=tuple(whole[:-1]), bias=whole[-1]), whole[lead] / exact[lead]
-
-
-def _features(rows: Sequence[Row]) -> range:
-    return range(len(rows[0].plus))
 
 
 def _nothing(row: Row) -> Row:

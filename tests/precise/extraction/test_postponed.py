@@ -56,6 +56,36 @@ def test_the_weights_of_a_neuron_are_solved_from_its_surface() -> None:
     assert told > 24
 
 
+def test_a_weight_that_is_zero_is_told_by_places_where_nothing_bends() -> None:
+    network = random_network("6-6x2-6-1", 2)
+    after = network.layers[2]
+    weights = [list(row) for row in after.weights]
+    for row in weights[1:]:
+        row[2] = fmpq(0)  # the first neuron alone shows the neuron
+    layers = (*network.layers[:2], Layer(tuple(map(tuple, weights)), after.biases), network.layers[3])
+    true, outputs = whole(Network(layers))
+    known = Known(true.inputs, list(true.layers))
+    known.layers[2] = [replace(row, plus=(*row.plus[:2], 0, *row.plus[3:])) for row in true.layers[2]]
+    probe = Probe(ExactOracle(Network(layers)), range(6), [1])
+    solved = solve_postponed(probe, known, outputs, 1, 2, Random(1))
+    assert solved.unseen == ()
+    assert known.layers == true.layers
+
+
+def test_places_where_a_known_row_is_wrong_hide_no_weight() -> None:
+    network = random_network("6-6x3-1", 3)
+    true, outputs = whole(network)
+    known = Known(true.inputs, list(true.layers))
+    row = true.layers[1][2]
+    large = max(map(abs, row.plus)) << 40
+    known.layers[1] = [replace(r, plus=(large, *r.plus[1:])) if r is row else r for r in true.layers[1]]
+    known.layers[2] = [replace(r, plus=(*r.plus[:2], 0, *r.plus[3:])) for r in true.layers[2]]
+    solved = solve_postponed(Probe(ExactOracle(network), range(6), [1]), known, outputs, 1, 2, Random(1))
+    for i in range(6):
+        zero, expected = not known.layers[2][i].plus[2], true.layers[2][i]
+        assert i in solved.unseen or known.layers[2][i] == expected or not zero
+
+
 def with_a_rare_neuron() -> Network:
     """The first neuron of layer 2 is hardly ever on."""
     network = random_network("8-6x3-1", 1)
