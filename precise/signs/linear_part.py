@@ -238,6 +238,8 @@ def _read_off(
             continue
         excess = _solve(table, right)
         for i, delta in zip(acting, excess, strict=True):
+            if not delta:  # the true weight is not the assumed one: the neuron is off where p is on
+                continue
             turned[i], factor = _corrected(turned[i], p, delta)
             for row in coefficients:
                 row[i] /= factor

@@ -179,6 +179,16 @@ def with_lacking_weight(planted: Planted) -> tuple[list[Row], list[FreeRow]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
+def test_a_weight_that_leaves_nothing_to_read_off_stays_lacking(seed: int) -> None:
+    planted = Planted(seed, 6, 4, 3)
+    layer, _ = with_lacking_weight(planted)
+    settled = settle(layer, planted.rows, 0, Random(0), frozenset({(0, 2)}))
+    assert settled is not None
+    assert settled.solved == frozenset()
+    assert settled.layer[0].plus[2] == layer[0].plus[2]
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
     planted = Planted(seed, 6, 4, 3)
     layer, rows = with_lacking_weight(planted)
