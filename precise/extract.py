@@ -23,7 +23,7 @@ from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionErr
 from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
-from precise.layers.always_active import handing_on
+from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
@@ -401,15 +401,24 @@ class _Run:
                 solved = solve_postponed(self.probe, self.known, outputs, layer, neuron, self.random)
             outputs = solved.outputs
             self.report.layers[layer + 1].lacking += [(i + 1, neuron + 1) for i in solved.unseen]
+        for layer in sorted({layer + 1 for layer, _ in self.postponed}):
+            outputs = without_idle(self.known, outputs, layer)
+            report, active = self.report.layers[layer], handing_on(self.known.layers[layer])
+            report.always_active = min(report.always_active, len(active))
         return tuple(outputs)
 
     def postpone_lacking(self) -> None:
-        """So are those solved that the surfaces of their rows do not meet."""
+        """So are those solved that the surfaces of their rows do not meet.
+
+        Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
+        """
         lacking = self.report.unknown_weights()
         for layer in {layer for layer, _ in lacking}:
             self.report.layers[layer].lacking = []
+            mixed = set().union(*(features for (at, _), features in lacking.items() if at == layer))
             self.known.layers[layer] = [
-                row.without(list(lacking.get((layer, i), ()))) for i, row in enumerate(self.known.layers[layer])
+                row.without(list(mixed if row.linear else lacking.get((layer, i), ())))
+                for i, row in enumerate(self.known.layers[layer])
             ]
         self.postponed |= {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
         self.known.changed()

@@ -67,6 +67,23 @@ def joined_with_linear(
     return free, with_rows(known, outputs, layer + 1, following)
 
 
+def without_idle(known: Known, outputs: Sequence[OutputRow], layer: int) -> Sequence[OutputRow]:
+    """Leave out the last rows of a layer (from 0) that hand nothing on; the outputs over the known part then."""
+    rows, following = known.layers[layer], vectors(known, outputs, layer + 1)
+    while len(rows) > 1 and rows[-1].linear and not any(rows[-1].plus):
+        rows = rows[:-1]
+        for vector in following:
+            del vector[len(rows)]
+    if len(rows) == len(known.layers[layer]):
+        return outputs
+    known.layers[layer] = rows
+    if layer + 1 < len(known.layers):
+        known.layers[layer + 1] = [
+            replace(row, plus=row.plus[: len(rows)], minus=row.minus[: len(rows)]) for row in known.layers[layer + 1]
+        ]
+    return with_rows(known, outputs, layer + 1, following)
+
+
 def handing_on(rows: Sequence[Row]) -> list[int]:
     """Which rows of a layer stand for neurons that seem to be always active."""
     return [number for number, row in enumerate(rows) if row.linear and any(row.plus)]

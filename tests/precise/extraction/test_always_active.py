@@ -10,7 +10,7 @@ import pytest
 from flint import fmpq
 
 from precise.extract import extract
-from precise.layers.always_active import handing_on, joined_with_linear
+from precise.layers.always_active import handing_on, joined_with_linear, without_idle
 from precise.layers.output_layer import OutputRow
 from precise.layers.postponed import vectors, with_rows
 from precise.oracle import ExactOracle
@@ -101,3 +101,19 @@ def test_a_neuron_that_is_off_only_far_away_is_found_whole(seed: int) -> None:
     if result.report.complete:
         assert canonical_form(result.network) == canonical_form(network)
     assert sum(layer.always_active for layer in result.report.layers) == 0
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_rows_that_hand_nothing_on_are_left_out(layer: int) -> None:
+    true, outputs = whole(random_network("5-6x3-3", 4))
+    wider, told = deepcopy(true), [[*v[:-1], fmpq(7), fmpq(0), v[-1]] for v in vectors(true, outputs, layer + 1)]
+    features = len(wider.layers[layer][0].plus)
+    wider.layers[layer] += [Row((0,) * features, (0,) * features, 0, linear=True)] * 2
+    if layer + 1 < len(wider.layers):
+        wider.layers[layer + 1] = [
+            replace(row, plus=(*row.plus, 0, 0), minus=(*row.minus, 0, 0)) for row in wider.layers[layer + 1]
+        ]
+    before = with_rows(wider, outputs, layer + 1, told)
+    after = without_idle(wider, before, layer)
+    assert wider.layers == true.layers
+    assert list(after) == outputs
