@@ -297,6 +297,10 @@ class _Run:
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
         self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
+        doubtful = {j for j, _ in self.lacking}  # where these seem to begin to be on, perhaps nothing does
+        result.lacking |= {
+            (i, j) for i, row in enumerate(result.rows) for j in doubtful if not (row.plus[j] or row.minus[j])
+        }
         self.lacking = frozenset(result.lacking)
         self.explained = not result.candidates
         if width is None:
@@ -403,8 +407,9 @@ class _Run:
             self.report.layers[layer + 1].lacking += [(i + 1, neuron + 1) for i in solved.unseen]
         for layer in sorted({layer + 1 for layer, _ in self.postponed}):
             outputs = without_idle(self.known, outputs, layer)
-            report, active = self.report.layers[layer], handing_on(self.known.layers[layer])
-            report.always_active = min(report.always_active, len(active))
+            report, rows = self.report.layers[layer], self.known.layers[layer]
+            report.always_active = min(report.always_active, len(handing_on(rows)))
+            report.lacking = [(i, p) for i, p in report.lacking if i <= len(rows)]
         return tuple(outputs)
 
     def postpone_lacking(self) -> None:
