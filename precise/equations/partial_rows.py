@@ -149,7 +149,7 @@ def solution(equations: Equations) -> tuple[int, ...]:
 
 
 def kernel(equations: Equations) -> list[tuple[int, ...]]:
-    """A basis of the vectors that independent equations send to 0, as integers without common factors."""
+    """A basis of the vectors that equations send to 0, as integers without common factors."""
     table, rank = fmpz_mat([list(e) for e in equations]).nullspace()
     columns = table.transpose().tolist()[: int(rank)]
     return [tuple(int(v.p) for v in primitive([fmpq(v) for v in column])) for column in columns]

@@ -77,10 +77,6 @@ def without_idle(known: Known, outputs: Sequence[OutputRow], layer: int) -> Sequ
     if len(rows) == len(known.layers[layer]):
         return outputs
     known.layers[layer] = rows
-    if layer + 1 < len(known.layers):
-        known.layers[layer + 1] = [
-            replace(row, plus=row.plus[: len(rows)], minus=row.minus[: len(rows)]) for row in known.layers[layer + 1]
-        ]
     return with_rows(known, outputs, layer + 1, following)
 
 

@@ -215,7 +215,7 @@ def with_rows(
         whole = [[int(v.p) for v in primitive(row)] for row in rows]
         factors = [_factor(new, old) for new, old in zip(whole, rows, strict=True)]
         known.layers[number] = [
-            replace(row, plus=tuple(new[:-1]), bias=new[-1])
+            replace(row, plus=tuple(new[:-1]), minus=row.minus[: len(new) - 1], bias=new[-1])
             for row, new in zip(known.layers[number], whole, strict=True)
         ]
         rows = [

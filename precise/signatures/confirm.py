@@ -78,16 +78,15 @@ def confirm(
                 silent += 1
             else:
                 absent.append(surface)
-    if only and not _ends_all(walker, known, present, generator):
-        return Confirmation(len(present), silent, tuple(absent), True)
-    if not (whole and present and absent):
-        return Confirmation(len(present), silent, tuple(absent), False)
-    free = Walker(walker.probe, Known(known.inputs, [*known.layers[:-1], []]))  # its own layer never bends a surface
-    free.tests = walker.tests
-    ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
-    return Confirmation(
-        len(present), silent, tuple(absent), any(_bends_otherwise(free, known, lacking, *way) for way in ways)
-    )
+    deeper = only and not _ends_all(walker, known, present, generator)
+    if whole and present and absent and not deeper:
+        free = Walker(
+            walker.probe, Known(known.inputs, [*known.layers[:-1], []])
+        )  # its own layer never bends a surface
+        free.tests = walker.tests
+        ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
+        deeper = any(_bends_otherwise(free, known, lacking, *way) for way in ways)
+    return Confirmation(len(present), silent, tuple(absent), deeper)
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:

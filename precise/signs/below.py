@@ -14,7 +14,7 @@ from random import Random
 from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.equations.open_row import open_row
-from precise.equations.partial_rows import Equations, PartialRow
+from precise.equations.partial_rows import PartialRow
 from precise.equations.row_system import PRIME
 from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
@@ -54,7 +54,6 @@ class LayerBelow:
         self._index = index
         self._missing = missing
         self._ignored = ignored
-        self._learned: set[Equations] = set()
         self.lacking = lacking  # (neuron, feature) of weights that are not known; only too large ones stand for them
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
@@ -83,9 +82,6 @@ class LayerBelow:
         """Take in what a partial row with a free linear part tells of the signs, as if no neuron were missing."""
         if not self.free or not self._count or self.signs is not None or self._missing or self.lacking:
             return
-        if part.equations in self._learned:
-            return
-        self._learned.add(part.equations)
         features = len(self._known.layers[self._index])
         known = open_row(part, features, features - self._count - 1)
         if known is None:

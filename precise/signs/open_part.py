@@ -13,7 +13,8 @@ from random import Random
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.equations.open_row import OpenRow
-from precise.regions.local_map import Row
+from precise.equations.partial_rows import kernel
+from precise.regions.local_map import Row, passed_on
 from precise.signs.exact import Sign
 from precise.signs.linear_part import jointly
 
@@ -31,21 +32,13 @@ def signs_of_part(layer: Sequence[Row], part: OpenRow, random: Random) -> Mappin
     count = len(layer)
     touched = [j for j in range(count) if any(other.plus[j] for other in part.open)]
     told = [j for j in range(count) if j not in touched and part.row.plus[j]]
-    across = _across(
-        [*(other.plus[count:] for other in part.open), *(layer[j].plus for j in touched)], len(layer[0].plus)
-    )
+    open_directions = (*(other.plus[count:] for other in part.open), *(layer[j].plus for j in touched))
+    across = kernel(open_directions) if open_directions else [row.plus for row in passed_on(len(layer[0].plus))]
     if not told or not across:
         return {}
-    weights = (fmpq_mat(fmpz_mat([list(layer[j].plus) for j in told])) * fmpq_mat(across).transpose()).tolist()
-    linear = (fmpq_mat(fmpz_mat([list(part.row.plus[count:])])) * fmpq_mat(across).transpose()).tolist()
+    turned = fmpz_mat([list(direction) for direction in across]).transpose()
+    weights = fmpq_mat(fmpz_mat([list(layer[j].plus) for j in told]) * turned).tolist()
+    linear = fmpq_mat(fmpz_mat([list(part.row.plus[count:])]) * turned).tolist()
     values = [[fmpq(part.row.plus[j]) for j in told]]
     signs = jointly(weights, values, linear, [[fmpq(1)]], random)
     return dict(zip(told, signs, strict=True)) if signs else {}
-
-
-def _across(directions: Sequence[Sequence[int]], features: int) -> list[list[fmpq]]:
-    """A basis of what is orthogonal to these directions."""
-    if not directions:
-        return [[fmpq(int(i == j)) for j in range(features)] for i in range(features)]
-    table, rank = fmpz_mat([list(d) for d in directions]).nullspace()
-    return [[fmpq(v) for v in column] for column in table.transpose().tolist()[: int(rank)]]

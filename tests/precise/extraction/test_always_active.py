@@ -71,6 +71,7 @@ def test_the_two_become_one_and_the_function_stays(layer: int, hidden: list[int]
     assert len(handing_on(shown.layers[layer])) == len(hidden) - 1
     assert shown.layers[layer][number] == true.layers[layer][hidden[0]]
     assert values(shown, after, 1) == before
+    assert [len(row.minus) for rows in shown.layers for row in rows] == [5] * 6 + [6] * 12
 
 
 def test_a_weight_that_no_place_shows_follows_from_the_linear_row() -> None:
