@@ -52,6 +52,13 @@ class Row:
         return [p if side else -m for p, m, side in zip(self.plus, self.minus, sides, strict=True)]
 
 
+def opposite_twins(rows: Sequence[Row]) -> dict[int, int]:
+    """For every neuron that shares its hyperplane with one active on the other side: that one."""
+    numbers = {row: number for number, row in enumerate(rows) if not row.linear}
+    found = {number: numbers.get(row.negated()) for row, number in numbers.items()}
+    return {number: other for number, other in found.items() if other is not None}
+
+
 def passed_on(features: int) -> list[Row]:
     """Linear rows that hand on every output of the layer before."""
     return [Row(tuple(int(i == j) for j in range(features)), (0,) * features, 0, linear=True) for i in range(features)]
@@ -68,11 +75,13 @@ class Known:
     layers: list[list[Row]] = field(default_factory=list)
     _maps: dict[tuple[int, Pattern], fmpz_mat] = field(default_factory=dict, repr=False)
     _columns: list[tuple[fmpz_mat, fmpz_mat, fmpz_mat, list[bool]]] = field(default_factory=list, repr=False)
+    _twins: dict[int, dict[int, int]] = field(default_factory=dict, repr=False)
 
     def changed(self) -> None:
         """To be called whenever rows were added or replaced."""
         self._maps.clear()
         self._columns.clear()
+        self._twins.clear()
 
     def replace_last(self, rows: list[Row]) -> None:
         """Take these rows for the last layer; what was computed for the layers before it is kept."""
@@ -80,6 +89,18 @@ class Known:
         self.layers[last] = rows
         self._maps = {key: maps for key, maps in self._maps.items() if key[0] < last}
         del self._columns[last:]
+        self._twins.pop(last, None)
+
+    def twins(self, layer: int) -> dict[int, int]:
+        """The opposite twins of a layer (from 0), see `opposite_twins`."""
+        if layer not in self._twins:
+            self._twins[layer] = opposite_twins(self.layers[layer])
+        return self._twins[layer]
+
+    def crossing(self, layer: int, neuron: int) -> list[int]:
+        """The neurons of a layer that change their state where this one does: itself, and an opposite twin."""
+        twin = self.twins(layer).get(neuron)
+        return [neuron] if twin is None else [neuron, twin]
 
     def preactivations(self, points: Sequence[Point]) -> list[list[list[int]]]:
         """Every known preactivation, by layer, then point, then neuron, in units of 2^-FRACTION_BITS (exact)."""

@@ -7,7 +7,7 @@ a deeper layer than k, and the surface that bent it belongs to a lower layer tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -192,7 +192,8 @@ class Walker:
             rates = planes.units @ direction
             distances = planes.units @ place + planes.offsets
             if surface.last is not None and surface.last[0] == layer:
-                distances[surface.last[1]] = 0.0
+                distances[self.known.crossing(*surface.last)] = 0.0
+            distances[[j for j, twin in self.known.twins(layer).items() if twin < j]] = 0.0  # one stands for both
             ahead = np.nonzero(rates * distances < 0)[0]
             times = -distances[ahead] / rates[ahead]
             found += [(float(t), layer, int(n), float(rates[n])) for t, n in zip(times, ahead, strict=True)]
@@ -219,7 +220,7 @@ class Walker:
         plane = Hyperplane.through(coefficients)
         lead = next(i for i, v in enumerate(plane.normal) if v)
         scale = surface.scale * coefficients[lead] / plane.normal[lead]
-        pattern = flipped(surface.pattern, where)
+        pattern = flipped(surface.pattern, where[0], self.known.crossing(*where))
         return Crossed(Surface(plane, corner, pattern, scale, where), *where, bend * surface.scale)
 
     def present(self, plane: Hyperplane, point: Point) -> bool:
@@ -328,11 +329,9 @@ class Path:
         return None
 
 
-def flipped(pattern: Pattern, where: tuple[int, int]) -> Pattern:
-    """The pattern with one neuron on its other side."""
-    layer, neuron = where
-    sides_of = pattern[layer]
-    changed = (*sides_of[:neuron], not sides_of[neuron], *sides_of[neuron + 1 :])
+def flipped(pattern: Pattern, layer: int, neurons: Collection[int]) -> Pattern:
+    """The pattern with these neurons of a layer on their other sides."""
+    changed = tuple(side != (j in neurons) for j, side in enumerate(pattern[layer]))
     return (*pattern[:layer], changed, *pattern[layer + 1 :])
 
 

@@ -169,9 +169,10 @@ class RowSearch:
         if event.layer < self.depth - 1:
             return self._equations(event.surface)
         equation: list[fmpq | int] = [0] * self._unknowns()
-        equation[event.neuron] = 1
-        if self.separate:
-            equation[self.features + event.neuron] = 1
+        for neuron in self.known.crossing(event.layer, event.neuron):
+            equation[neuron] = 1
+            if self.separate:
+                equation[self.features + neuron] = 1
         entered = event.surface.pattern[event.layer][event.neuron]
         return [[*equation, event.bend if entered else -event.bend]]
 

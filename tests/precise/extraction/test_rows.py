@@ -15,11 +15,13 @@ from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.aim import random_line
+from precise.regions.hyperplane import Hyperplane
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
-from precise.regions.walk import Surface, Walker
+from precise.regions.walk import Crossed, Surface, Walker
 from precise.signatures.completion import completed
 from precise.signatures.confirm import confirm, predicted
+from precise.signatures.rows import RowSearch
 
 
 def walker_below(network: Network, layer: int) -> Walker:
@@ -119,3 +121,44 @@ def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
     missed = [c for c in told if c.absent and not c.deeper and c.present > len(c.absent)]
     assert sum(confirmation.deeper for confirmation in told) >= 5
     assert len(missed) <= 1  # where both surfaces end at dead neurons, the way there tells nothing
+
+
+def with_opposite_twin(network: Network) -> Network:
+    """The last neuron of layer 1 shares its hyperplane with the first, on whose other side it is active."""
+    first = network.layers[0]
+    weights = (*first.weights[:-1], tuple(-w for w in first.weights[0]))
+    return Network((Layer(weights, (*first.biases[:-1], -first.biases[0])), *network.layers[1:]))
+
+
+def test_surfaces_are_followed_across_opposite_twins() -> None:
+    crossings = 0
+    for seed in range(3):
+        network = with_opposite_twin(random_network([5, 4, 3, 2], seed))
+        walker = walker_below(network, 1)
+        generator = np.random.default_rng(seed)
+        for row in rows_of(network, 1):
+            for surface in places(walker, row, seed)[:4]:
+                for _ in range(12):
+                    event = walker.step(surface, generator.standard_normal(5), 64.0)
+                    surface = getattr(event, "surface", surface)
+                    if not isinstance(event, Crossed) or event.neuron not in (0, 3):
+                        continue
+                    crossings += 1
+                    (equation,) = RowSearch(walker, False, Random(seed)).news(event)
+                    assert equation[:-1] == [1, 0, 0, 1, 0]
+                    assert surface.pattern[0][0] != surface.pattern[0][3]
+                    (own,) = Known(5, [walker.known.layers[0], [row]]).affine(1, surface.pattern).tolist()
+                    assert surface.plane.unsigned == Hyperplane.through([fmpq(v) for v in own]).unsigned
+    assert crossings >= 20
+
+
+def test_a_row_behind_opposite_twins_is_found_from_one_place() -> None:
+    found = []
+    for seed in range(3):
+        network = with_opposite_twin(random_network([5, 4, 3, 2], seed))
+        walker = walker_below(network, 1)
+        for row in rows_of(network, 1):
+            for surface in places(walker, row, seed)[:1]:
+                found.append(RowSearch(walker, False, Random(seed)).follow(surface).row)
+                assert found[-1] in (row, row.negated(), None)
+    assert sum(row is not None for row in found) >= len(found) // 2 > 2
