@@ -16,7 +16,7 @@ from math import gcd
 from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator, primitive
-from precise.equations.row_system import PRIME, independent_rows, modulo_prime
+from precise.equations.row_system import PRIME, RowSystem, independent_rows, modulo_prime
 from precise.regions.probe import Point
 
 Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
@@ -52,6 +52,12 @@ class PartialRow:
             (fmpz_mat([list(e) for e in part]) * column).entries() for part in (self.equations, self.leads)
         )
         return not any(equations) and all(leads)
+
+    def system(self, scale: fmpq | int = 1) -> RowSystem:
+        """The equations for the row itself, on the scale on which the first lead has this value."""
+        found = RowSystem(len(self.leads[0]))
+        found.add([*([*equation, 0] for equation in self.equations), [*self.leads[0], scale]])
+        return found
 
     def substituted(self, substitution: fmpz_mat) -> PartialRow:
         """The same in other unknowns: old = substitution @ new up to a common factor."""
@@ -89,8 +95,8 @@ class PartialRows:
         self.unknowns = unknowns
         self.rows: list[PartialRow] = []
 
-    def add(self, fresh: PartialRow) -> None:
-        """Keep a partial row, merged with every other one of the same neuron."""
+    def add(self, fresh: PartialRow) -> PartialRow:
+        """Keep a partial row, merged with every other one of the same neuron, and give it as it is kept."""
         merged = True
         while merged and len(fresh.equations) < self.unknowns - 1:
             merged = False
@@ -101,6 +107,7 @@ class PartialRows:
                     fresh, merged = together, True
                     break
         self.rows = [*self.rows[-MOST + 1 :], fresh]
+        return fresh
 
     def complete(self) -> list[tuple[tuple[int, ...], Point]]:
         """(row, witness) of every partial row that became whole; these are no longer kept."""

@@ -371,7 +371,9 @@ class LayerSearch:
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
             self._count(outcome.end)
             if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
-                self._partial.add(outcome.partial)
+                kept = self._partial.add(outcome.partial)
+                if kept is not outcome.partial and self.below.separate:
+                    self.below.learn_part(kept)
                 self._fresh = True
             return False
         if len(self.result.rows) >= self._width or not self._new(outcome.row):

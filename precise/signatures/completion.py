@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from random import Random
 
 import numpy as np
-from flint import fmpq
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import OpenRow, open_row, unseen
 from precise.equations.partial_rows import PartialRow, partial_row
-from precise.equations.row_system import Equation, RowSystem
+from precise.equations.row_system import RowSystem
 from precise.regions.local_map import Row
 from precise.regions.walk import Crossed, Walker
 from precise.signatures.reach import Border, Reach, closed_row
@@ -66,10 +65,7 @@ def _extended(partial: PartialRow, row: Row, search: RowSearch, crossed: Crossed
     """The equations known so far, on the scale of `row`, with those of the crossing."""
     lead = partial.leads[0]
     values = [*row.plus, *(row.minus if search.separate else ()), row.bias]
-    scale = sum(a * b for a, b in zip(lead, values, strict=True))
-    system = RowSystem(len(lead))
-    known: list[Equation] = [[*equation, 0] for equation in partial.equations]
-    system.add([*known, [*lead, fmpq(scale)]])
+    system = partial.system(sum(a * b for a, b in zip(lead, values, strict=True)))
     system.add(search.news(crossed))
     return system
 

@@ -20,6 +20,7 @@ from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
 from precise.signs.linear_part import FreeRow, Settled, settle, with_signs
 from precise.signs.open_part import signs_of_part
+from precise.signs.partial import acting_sides
 
 Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
 
@@ -79,7 +80,9 @@ class LayerBelow:
             self._evidence.add(acting)
 
     def learn_part(self, part: PartialRow) -> None:
-        """Take in what a partial row with a free linear part tells of the signs, as if no neuron were missing."""
+        """Take in what a partial row tells of the signs; with a free linear part, as if no neuron were missing."""
+        if self.separate:
+            self.learn(acting_sides(part.system(), self._count))
         if not self.free or not self._count or self.signs is not None or self._missing or self.lacking:
             return
         features = len(self._known.layers[self._index])

@@ -2,18 +2,21 @@
 
 Where a neuron two layers back was never active, or a region is poor in rank, the coefficients of relu(eta_j) and
 relu(-eta_j) are open along a few common directions, although their sums are known. One of the two is 0 for every j.
-With g directions, g neurons' choices fix everything, and all further neurons check them: 2^g cases.
+With g directions, g neurons' choices fix everything, and all further neurons check them: 2^g cases. A case passes a
+check by chance once in 2^61; where nothing checks a choice, cases with either pass, and nothing is told.
 """
 
 from __future__ import annotations
 
-from itertools import product
+from typing import Any
+
+import numpy as np
 
 from precise.equations.row_system import PRIME, RowSystem
 
-MOST_DIRECTIONS = 8  # 256 cases
-CHECKS = 2  # neurons that agree beyond those that fix the directions; each agrees by chance once in 2^60
+MOST_DIRECTIONS = 16  # 65,536 cases
 
+Residues = np.ndarray[Any, np.dtype[np.uint64]]
 Form = list[int]  # an unknown in the open ones: their coefficients, then a constant, modulo PRIME
 
 
@@ -28,38 +31,28 @@ def acting_sides(system: RowSystem, neurons: int) -> frozenset[int]:
     acting = {u for u, form in enumerate(forms[: 2 * neurons]) if _constant(form)}
     tied = [j for j in flipped if any(forms[j][:-1])]
     pivots, shares = _echelon([forms[j][:-1] for j in tied])
-    if not tied or len(pivots) > MOST_DIRECTIONS or len(tied) - len(pivots) < CHECKS:
+    if len(pivots) > MOST_DIRECTIONS:
         return frozenset(acting)
-    totals = {j: _sum(forms[j], forms[neurons + j])[-1] for j in tied}
-    consistent = [
-        found
-        for case in product((False, True), repeat=len(pivots))
-        if (found := _completed(case, tied, pivots, shares, forms, totals)) is not None
-    ]
-    if len(consistent) == 1:
-        acting |= {j if plus else neurons + j for j, plus in zip(tied, consistent[0], strict=True)}
+    totals = [_sum(forms[j], forms[neurons + j])[-1] for j in tied]
+    choices = [[(total - forms[tied[p]][-1]) % PRIME for total in (0, totals[p])] for p in pivots]
+    values = [_in_all_cases(forms[j][-1], share, choices) for j, share in zip(tied, shares, strict=True)]
+    consistent = np.ones(1 << len(pivots), dtype=bool)
+    for value, total in zip(values, totals, strict=True):
+        consistent &= (value == 0) | (value == total)
+    if consistent.any():
+        for j, value in zip(tied, values, strict=True):
+            positive = value[consistent] != 0
+            acting |= {j} if positive.all() else set() if positive.any() else {neurons + j}
     return frozenset(acting)
 
 
-def _completed(
-    case: tuple[bool, ...],
-    tied: list[int],
-    pivots: list[int],
-    shares: list[list[int]],
-    forms: list[Form],
-    totals: dict[int, int],
-) -> list[bool] | None:
-    """Is the positive side the acting one, for every tied neuron, given the choices at the pivots?"""
-    excess = [
-        ((totals[tied[p]] if plus else 0) - forms[tied[p]][-1]) % PRIME for p, plus in zip(pivots, case, strict=True)
-    ]
-    sides = []
-    for j, share in zip(tied, shares, strict=True):
-        value = (forms[j][-1] + sum(s * e for s, e in zip(share, excess, strict=True))) % PRIME
-        if value not in (0, totals[j]):
-            return None
-        sides.append(value != 0)
-    return sides
+def _in_all_cases(constant: int, share: list[int], choices: list[list[int]]) -> Residues:
+    """An unknown's value, modulo PRIME, for either choice at every pivot; shape (2^pivots,)."""
+    values = np.array([constant], dtype=np.uint64)
+    for factor, steps in zip(share, choices, strict=True):
+        moved = [values + np.uint64(factor * step % PRIME) for step in steps]  # below 2^63
+        values = np.concatenate(moved) % np.uint64(PRIME)
+    return values
 
 
 def _forms(system: RowSystem) -> list[Form]:

@@ -127,9 +127,30 @@ def test_signs_are_told_by_systems_that_leave_directions_open(seed: int, directi
     assert acting_sides(system, 9) == {j if p else 9 + j for j, p in enumerate(positive)}
 
 
-def test_too_open_a_system_tells_no_sign() -> None:
-    system, _ = signed_system(Random(1), 4, 3)
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_are_told_by_very_open_systems(seed: int) -> None:
+    system, positive = signed_system(Random(seed), 15, 12)
+    assert acting_sides(system, 15) == {j if p else 15 + j for j, p in enumerate(positive)}
+
+
+def test_what_nothing_checks_tells_no_sign() -> None:
+    system, _ = signed_system(Random(1), 4, 4)
     assert acting_sides(system, 4) == frozenset()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_are_told_where_directions_of_others_stay_open(seed: int) -> None:
+    random = Random(seed)
+    positive = [random.random() < 0.5 for _ in range(9)]
+    weights = [random.randint(1, 1 << 40) * random.choice((-1, 1)) for _ in range(9)]
+    plus = [w if p else 0 for w, p in zip(weights, positive, strict=True)]
+    system = RowSystem(19)
+    for j in range(9):
+        system.add([[*(int(i % 9 == j) for i in range(18)), 0, weights[j]]])
+    for _ in range(4):  # of the first six neurons alone: two directions are open, with checks; three have none
+        form = [*(random.randint(-99, 99) for _ in range(6)), 0, 0, 0]
+        system.add([[*form, *[0] * 9, 0, sum(a * b for a, b in zip(form, plus, strict=True))]])
+    assert acting_sides(system, 9) == {j if positive[j] else 9 + j for j in range(6)}
 
 
 def test_evidence_adds_up_to_signs() -> None:
