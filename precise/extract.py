@@ -41,7 +41,8 @@ from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.suspicion import suspicion
 
-FIRST_ATTEMPT = 60  # candidates, before neurons missing below are reckoned with
+FIRST_ATTEMPT = 60  # candidates, at least, before neurons missing below are reckoned with
+FIRST_TRIES = 4  # and so many for each neuron of the layer
 LEFT_OUT = 0.25  # of the output layer's points, where neurons are missing that are hardly ever on
 MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
@@ -232,7 +233,7 @@ class _Run:
                 self.report.layers[-1].through = len(self.hidden or ())
             return self.found(search, width)
         before = self.kept()
-        fewer = min(candidates, FIRST_ATTEMPT)
+        fewer = min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
         if len(first.result.rows) > width * MOST_ROWS:
             return self.found(first, width)

@@ -9,7 +9,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known
 
 POINTS = 4096
-SHARE = 2.0**-8  # of them, at most
+SHARE = 2.0**-6  # of them, at most
 
 
 def seldom_sides(known: Known, generator: np.random.Generator) -> dict[int, bool]:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from precise.equations.partial_rows import PartialRow, PartialRows, partial_row
 from precise.equations.row_system import RowSystem
+from precise.regions.local_map import Known, Row
+from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
 from precise.signs.lattice import unique_bits
 from precise.signs.partial import acting_sides
@@ -151,6 +153,22 @@ def test_signs_are_told_where_directions_of_others_stay_open(seed: int) -> None:
         form = [*(random.randint(-99, 99) for _ in range(6)), 0, 0, 0]
         system.add([[*form, *[0] * 9, 0, sum(a * b for a, b in zip(form, plus, strict=True))]])
     assert acting_sides(system, 9) == {j if positive[j] else 9 + j for j in range(6)}
+
+
+def test_parts_of_rows_tell_signs_of_the_layer_below() -> None:
+    random = Random(1)
+    system, positive = signed_system(random, 9, 3)
+    part = partial_row(system.equations, [0] * 9)
+    assert part is not None
+    layer = [Row.of([random.randint(-99, 99) for _ in range(10)], 9) for _ in range(9)]
+    known = Known(9, [layer, []])
+    below = LayerBelow(known, 0, 0, random)
+    assert not below.ready([])
+    below.learn_part(part)
+    assert below.ready([])
+    below.decide([], final=False)
+    assert below.signs == [Sign.POSITIVE if p else Sign.NEGATIVE for p in positive]
+    assert known.layers[0] == [row if p else row.negated() for row, p in zip(layer, positive, strict=True)]
 
 
 def test_evidence_adds_up_to_signs() -> None:
