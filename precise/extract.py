@@ -283,7 +283,8 @@ class _Run:
             last=last,
             ignored=self.missing - missing,
             avoided=frozenset(self.postponed),
-            whole=self.whole_below or (missing, lacking) != (self.missing, self.lacking),  # as if nothing were missing
+            whole=self.whole_below,
+            supposed=(missing, lacking) != (self.missing, self.lacking),
         )
         report = LayerReport(number, width)
         self.report.layers.append(report)

@@ -49,7 +49,7 @@ class Task:
     known: tuple[tuple[Row, ...], ...]
     separate: bool  # are there unknowns for both sides of every neuron below?
     last: bool  # is the wanted layer the last hidden one?
-    whole: bool  # is every neuron of the layers below known?
+    whole: bool  # is every neuron of the layers below known, or taken to be?
     only: bool  # is one neuron the whole layer?
     postponed: tuple[int, ...]  # neurons below whose weights are taken as 0 for now
     candidate: Candidate
@@ -131,5 +131,6 @@ class Follower:
         if trail.row is None or trail.witness is None:
             return False
         generator = np.random.default_rng(random.getrandbits(64))
-        seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, trail.lacking, task.only)
+        lacking = (*trail.lacking, *task.postponed)
+        seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only)
         return seen.present > len(seen.absent) and not seen.deeper

@@ -76,6 +76,7 @@ class LayerSearch:
         ignored: int = 0,
         avoided: Set[tuple[int, int]] = frozenset(),
         whole: bool = True,
+        supposed: bool = False,
         found: Sequence[Row] | None = None,
         parts: Sequence[PartialRow] = (),
     ) -> None:
@@ -85,6 +86,7 @@ class LayerSearch:
             missing, ignored: neurons of the layer below that were not found; see LayerBelow.
             avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right.
             whole: is everything below known?
+            supposed: is what is not known there taken to be without effect?
             found: rows of an earlier search, once the signs of the layer below are known.
             parts: of rows that are not among them as they are.
         """
@@ -94,6 +96,7 @@ class LayerSearch:
         self.postponed: list[int] = []  # neurons below whose weights are taken as 0 for now
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = whole
+        self._supposed = supposed
         self._empty = 0  # lines in a row without a candidate
         self._probe = probe
         self._known = known
@@ -279,7 +282,7 @@ class LayerSearch:
             Assembled(row, record.witness, checks, self.result.lacking_of(number))
             for number, (row, record) in enumerate(found)
         ]
-        outcomes = list(self._follow(self._tasks(known), lambda: len(known)))
+        outcomes = list(self._follow(self._tasks(known, again=True), lambda: len(known)))
         self._under_way = 0
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
         kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
@@ -350,7 +353,7 @@ class LayerSearch:
             if found or self.below.separate:
                 self._due = self._due or self.below.ready(self._vectors())
 
-    def _tasks(self, candidates: Iterable[Candidate | None]) -> Iterator[Task | None]:
+    def _tasks(self, candidates: Iterable[Candidate | None], again: bool = False) -> Iterator[Task | None]:
         for candidate in candidates:
             if candidate is None:
                 yield None
@@ -361,7 +364,8 @@ class LayerSearch:
             seed = self._random.getrandbits(64)
             absent = tuple(self.postponed)
             only = self._width == 1
-            yield Task(known, separate, self._last, self._whole, only, absent, candidate, seed, calibration)
+            whole = self._whole or (self._supposed and not again)  # what is missing bends rows as well, in some places
+            yield Task(known, separate, self._last, whole, only, absent, candidate, seed, calibration)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, primitive
+from precise.executors import Workers
 from precise.extract import Extraction, _Run, extract
-from precise.layers.hidden_layer import Patience
+from precise.layers.hidden_layer import LayerSearch, Patience
+from precise.layers.workers import shared
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
@@ -17,6 +19,7 @@ from precise.regions.extremes import Extremes
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
+from precise.regions.probe import Probe
 from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.test_rows import rows_of
 
@@ -120,3 +123,36 @@ def test_a_point_that_the_last_layer_does_not_explain_leads_to_the_missing_neuro
         if any(again):
             break
     assert any(again)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5])
+def test_rows_behind_a_seldom_neuron_that_is_missing_are_kept(seed: int) -> None:
+    """Where it is on, it bends their surfaces: that is no sign of a deeper layer."""
+    network = random_network((6, 7, 5, 4, 1), seed)
+    first = network.layers[0]
+    biases = (*first.biases[:-1], first.biases[-1] - 20)
+    network = Network((Layer(first.weights, biases), *network.layers[1:]))
+    probe = Probe(ExactOracle(network), range(6), [1])
+    known = Known(6, [rows_of(network, 0)[:-1]])
+    patience = Patience(candidates=100, lines=20)
+    with shared(probe, Workers()) as crew:
+        search = LayerSearch(
+            probe,
+            known,
+            5,
+            0,
+            frozenset(),
+            crew.follow,
+            seed,
+            patience,
+            lambda *_: None,
+            ignored=1,
+            whole=False,
+            supposed=True,
+        )
+        result = search.run()
+    assert result.rechecked == 5
+    true = [primitive([fmpq(w) for w in (*row.plus[:-1], row.bias)]) for row in rows_of(network, 1)]
+    told = [primitive([fmpq(w) for w in (*row.plus, row.bias)]) for row in result.rows]
+    assert all(row in true or tuple(-w for w in row) in true for row in told)
+    assert len({tuple(map(abs, row)) for row in told}) == 5
