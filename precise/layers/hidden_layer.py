@@ -423,7 +423,7 @@ class LayerSearch:
 
     def _decide(self, final: bool) -> None:
         """Decide the signs of the layer below as soon as they are seen (at the end: as far as they are seen)."""
-        if final:
+        if final and self.below.free:  # with separate sides, every part was learned from when it was put together
             for part in self._partial.rows:
                 self.below.learn_part(part)
         decision = self.below.decide(self._vectors(), final, len(self.result.rows) >= self._width)

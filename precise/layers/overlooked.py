@@ -191,13 +191,13 @@ class LastSearch:
         """Solve what the outputs make of a neuron that was not seen to act, on the side on which it does."""
         known, last = self._known, len(self._known.layers) - 1
         before, row = known.layers[last], known.layers[last][neuron]
-        twins = {n for n, other in enumerate(before) if other == row.negated()}
-        if any(output.weights[n] for output in outputs for n in (neuron, *twins)):
+        both = known.crossing(last, neuron)
+        if any(output.weights[n] for output in outputs for n in both):
             return None
         silent = Row((0,) * len(row.plus), (0,) * len(row.minus), 0)
         for side, tried in ((Sign.POSITIVE, row), (Sign.NEGATIVE, row.negated())):
             known.layers[last] = [
-                tried if n == neuron else silent if n in twins else other for n, other in enumerate(before)
+                tried if n == neuron else silent if n in both else other for n, other in enumerate(before)
             ]
             known.changed()
             solved = solve_last(self._probe, known, outputs, neuron, self._random, points)

@@ -97,6 +97,10 @@ class Known:
             self._twins[layer] = opposite_twins(self.layers[layer])
         return self._twins[layer]
 
+    def seconds(self, layer: int) -> list[int]:
+        """Of every two opposite twins of a layer the later one: its hyperplane is that of the first."""
+        return [neuron for neuron, twin in self.twins(layer).items() if twin < neuron]
+
     def crossing(self, layer: int, neuron: int) -> list[int]:
         """The neurons of a layer that change their state where this one does: itself, and an opposite twin."""
         twin = self.twins(layer).get(neuron)

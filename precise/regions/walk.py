@@ -192,8 +192,8 @@ class Walker:
             rates = planes.units @ direction
             distances = planes.units @ place + planes.offsets
             if surface.last is not None and surface.last[0] == layer:
-                distances[self.known.crossing(*surface.last)] = 0.0
-            distances[[j for j, twin in self.known.twins(layer).items() if twin < j]] = 0.0  # one stands for both
+                distances[surface.last[1]] = 0.0
+            distances[self.known.seconds(layer)] = 0.0  # the first of two twins stands for both
             ahead = np.nonzero(rates * distances < 0)[0]
             times = -distances[ahead] / rates[ahead]
             found += [(float(t), layer, int(n), float(rates[n])) for t, n in zip(times, ahead, strict=True)]

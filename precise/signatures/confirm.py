@@ -80,9 +80,8 @@ def confirm(
                 absent.append(surface)
     deeper = only and not _ends_all(walker, known, present, generator)
     if whole and present and absent and not deeper:
-        free = Walker(
-            walker.probe, Known(known.inputs, [*known.layers[:-1], []])
-        )  # its own layer never bends a surface
+        below = Known(known.inputs, [*known.layers[:-1], []])  # its own layer never bends a surface
+        free = Walker(walker.probe, below)
         free.tests = walker.tests
         ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
         deeper = any(_bends_otherwise(free, known, lacking, *way) for way in ways)

@@ -92,8 +92,11 @@ class Reach:
         self._known = Known(walker.known.inputs, [*layers, [wanted.row, *wanted.open]])
         self._floats = FloatLayers(self._known)
         self._linear = np.array([row.linear for rows in layers for row in rows], dtype=bool)
-        self._second = np.array(  # of two opposite twins the one that the first stands for
-            [self._known.twins(number).get(j, j) < j for number, rows in enumerate(layers) for j in range(len(rows))],
+        self._seconds = [
+            set(self._known.seconds(number)) for number in range(len(layers))
+        ]  # their firsts stand for them
+        self._single = np.array(
+            [j not in seconds for rows, seconds in zip(layers, self._seconds, strict=True) for j in range(len(rows))],
             dtype=bool,
         )
         self._below = len(layers) - 1
@@ -233,7 +236,7 @@ class Reach:
 
     def _makers(self, low: Vector, high: Vector) -> list[Where | None]:
         """The neuron that changes its state between two points, if it is one alone (or one of a pair of twins)."""
-        flips = (self._states(low) != self._states(high)) & ~self._second
+        flips = (self._states(low) != self._states(high)) & self._single
         names = [(layer, j) for layer, rows in enumerate(self._known.layers[:-1]) for j in range(len(rows))]
         alone, first = flips.sum(axis=1) == 1, flips.argmax(axis=1)
         return [names[n] if one else None for n, one in zip(first, alone, strict=True)]
@@ -296,7 +299,7 @@ class Reach:
             (layer, j)
             for layer, (a, b) in enumerate(zip(pattern, beyond, strict=True))
             for j, (x, y) in enumerate(zip(a, b, strict=True))
-            if x != y and self._known.twins(layer).get(j, j) >= j
+            if x != y and j not in self._seconds[layer]
         ]
         if len(flips) != 1 or not self._known_in(pattern):
             return None
@@ -326,7 +329,7 @@ class Reach:
         for layer in range(self._below + 1):
             planes = self._walker.planes(layer, pattern)
             for j, value in enumerate(values[layer][0]):
-                if (layer, j) == crossed or not planes.units[j].any() or self._known.twins(layer).get(j, j) < j:
+                if (layer, j) == crossed or j in self._seconds[layer] or not planes.units[j].any():
                     continue
                 if (value > 0) != pattern[layer][j] or abs(planes.hyperplane(j).distance(corner)) < CLEAR:
                     return False

@@ -83,6 +83,7 @@ class LayerBelow:
         """Take in what a partial row tells of the signs; with a free linear part, as if no neuron were missing."""
         if self.separate:
             self.learn(acting_sides(part.system(), self._count))
+            return
         if not self.free or not self._count or self.signs is not None or self._missing or self.lacking:
             return
         features = len(self._known.layers[self._index])
