@@ -7,7 +7,7 @@ slice -> [critical points -> signatures of layer k -> signs of layer k-1] for ev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -282,6 +282,7 @@ class _Run:
             lambda done, total: self.progress(name, done, total),
             last=last,
             ignored=self.missing - missing,
+            ignored_lacking=self.lacking - lacking,
             avoided=frozenset(self.postponed),
             whole=self.whole_below,
             supposed=(missing, lacking) != (self.missing, self.lacking),
@@ -293,7 +294,7 @@ class _Run:
         finally:
             self.latest = search.result
             self._record(search.result, report)
-            self._signed(number - 1, search.below, self.lacking - lacking)
+            self._signed(number - 1, search.below)
         return search
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
@@ -330,19 +331,15 @@ class _Run:
         report.queries_critical_points, report.queries_signatures = result.queries_lines, result.queries_rows
         report.seconds_critical_points, report.seconds_signatures = result.seconds_lines, result.seconds_rows
 
-    def _signed(self, layer: int, below: LayerBelow, ignored: Set[tuple[int, int]]) -> None:
-        """Note what is known of a layer now.
-
-        Args:
-            ignored: weights that it lacks, which were taken to be without effect.
-        """
+    def _signed(self, layer: int, below: LayerBelow) -> None:
+        """Note what is known of a layer now."""
         if layer == 0 or below.signs is None:
             return
         report = self.report.layers[layer - 1]
         for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
         report.opposite_twins, report.always_active = below.twins, below.always_active
-        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking | ignored)]
+        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking | below.ignored_lacking)]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -354,26 +351,25 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         for _ in range(RETURNS):
-            result, below, ignored = self.solved_outputs()
+            result, below = self.solved_outputs()
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
         self.report.output_equations = result.redundant
         if not result.rows:
             raise _Incomplete(result.reason)
-        self._signed(len(self.known.layers), below, ignored)
+        self._signed(len(self.known.layers), below)
         return result.rows
 
-    def solved_outputs(self) -> tuple[OutputResult, LayerBelow, frozenset[tuple[int, int]]]:
-        """At first what is missing is taken to be without effect; the third entry says which weights still are."""
+    def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
+        """At first what is missing is taken to be without effect."""
         with self.stage("output layer"):
-            layer, ignored = list(self.known.layers[-1]), self.lacking
+            layer = list(self.known.layers[-1])
             result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
             if not result.rows and not self.whole_below:
                 self.known.layers[-1] = layer
                 self.known.changed()
-                ignored = frozenset()
                 result, below = self.solve_outputs(self.missing, self.lacking)
-        return result, below, ignored
+        return result, below
 
     def returned(self, contradicted: Point) -> bool:
         """Search the last layer again, between a point that it does not explain and others; true if that gave a row."""
@@ -387,16 +383,16 @@ class _Run:
         before = len(rows)
         self.search.across([line_between(contradicted, other) for other in others])
         self._record(self.search.result, report)
-        self._signed(number - 1, self.search.below, {(i - 1, j - 1) for i, j in self.report.layers[number - 2].lacking})
+        self._signed(number - 1, self.search.below)
         self.found(self.search, report.width)
         return len(rows) > before
 
     def solve_outputs(
         self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0
     ) -> tuple[OutputResult, LayerBelow]:
-        below = LayerBelow(
-            self.known, len(self.known.layers) - 1, missing, self.random, lacking, self.missing - missing
-        )
+        ignored, ignored_lacking = self.missing - missing, self.lacking - lacking
+        index = len(self.known.layers) - 1
+        below = LayerBelow(self.known, index, missing, self.random, lacking, ignored, ignored_lacking)
         return solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out), below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:

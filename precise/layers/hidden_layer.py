@@ -74,6 +74,7 @@ class LayerSearch:
         progress: Callable[[int, int], None],
         last: bool = False,
         ignored: int = 0,
+        ignored_lacking: Set[tuple[int, int]] = frozenset(),
         avoided: Set[tuple[int, int]] = frozenset(),
         whole: bool = True,
         supposed: bool = False,
@@ -83,7 +84,7 @@ class LayerSearch:
         """For one layer.
 
         Args:
-            missing, ignored: neurons of the layer below that were not found; see LayerBelow.
+            missing, lacking, ignored, ignored_lacking: what was not found of the layer below; see LayerBelow.
             avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right.
             whole: is everything below known?
             supposed: is what is not known there taken to be without effect?
@@ -111,7 +112,8 @@ class LayerSearch:
         self._given: list[SearchedLine] | None = None  # lines to search, and no others
         self.result = LayerResult(list(found or []))
         below = -1 if found is not None else len(known.layers) - 1  # of the inputs no sign is open
-        self.below = LayerBelow(known, below, missing, Random(self._random.getrandbits(64)), lacking, ignored)
+        own = Random(self._random.getrandbits(64))
+        self.below = LayerBelow(known, below, missing, own, lacking, ignored, ignored_lacking)
         known.layers.append(self.result.rows)
         may_be_last = last or width is None
         self._lines = CandidateLines(
@@ -414,8 +416,12 @@ class LayerSearch:
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
 
+    def _whole_rows(self) -> list[int]:
+        """The rows that tell of the signs: with a free linear part, those that lack nothing."""
+        return [n for n in range(len(self.result.rows)) if not (self.below.free and self.result.lacking_of(n))]
+
     def _vectors(self) -> list[list[fmpq]]:
-        return [[fmpq(v) for v in self._vector(row)] for row in self.result.rows]
+        return [[fmpq(v) for v in self._vector(self.result.rows[number])] for number in self._whole_rows()]
 
     def _changed(self) -> None:
         self._known.changed()
@@ -426,9 +432,14 @@ class LayerSearch:
         if final and self.below.free:  # with separate sides, every part was learned from when it was put together
             for part in self._partial.rows:
                 self.below.learn_part(part)
-        decision = self.below.decide(self._vectors(), final, len(self.result.rows) >= self._width)
+        whole_rows, vectors = self._whole_rows(), self._vectors()
+        decision = self.below.decide(vectors, final, len(vectors) >= self._width)
         if decision is None:
             return
+        for number in set(self.result.parts).difference(whole_rows):  # with the signs, perhaps they lack nothing
+            for part in self.result.parts[number]:
+                self._partial.add(part)
+        self.result.keep(whole_rows)
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
         self._suggested, self._fresh = [], True

@@ -44,18 +44,21 @@ class LayerBelow:
         random: Random,
         lacking: Set[tuple[int, int]] = frozenset(),
         ignored: int = 0,
+        ignored_lacking: Set[tuple[int, int]] = frozenset(),
     ) -> None:
         """Nothing is known of the signs yet.
 
         Args:
             missing: neurons of the layer that were not found and are reckoned with from the start.
-            ignored: as many more, taken to be without effect as long as the next layer's rows agree with that.
+            lacking: (neuron, feature) of weights that are not known; only too large ones stand for them, or 0.
+            ignored, ignored_lacking: more of both, taken to be without effect as long as the next layer's rows agree.
         """
         self._known = known
         self._index = index
         self._missing = missing
         self._ignored = ignored
-        self.lacking = lacking  # (neuron, feature) of weights that are not known; only too large ones stand for them
+        self.lacking = lacking
+        self.ignored_lacking = ignored_lacking
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
         self._evidence = SignEvidence(self._count)
@@ -90,7 +93,7 @@ class LayerBelow:
         known = open_row(part, features, features - self._count - 1)
         if known is None:
             return
-        told = signs_of_part(self._known.layers[self._index][: self._count], known, self._random)
+        told = signs_of_part(self._known.layers[self._index][: self._count], known, self._random, self._blurred)
         self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
 
     def unseen(self) -> list[int]:
@@ -141,7 +144,7 @@ class LayerBelow:
         before = self._known.layers[self._index][: self._count]
         self._set(settled.signs, settled.layer)
         self.twins, self.always_active = settled.twins, settled.always_active
-        self.lacking = self.lacking - settled.solved
+        self.lacking, self.ignored_lacking = self.lacking - settled.solved, self.ignored_lacking - settled.solved
         return Decision([list(row) for row in settled.rows], _substitution(before, settled))
 
     def _settled(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
@@ -150,9 +153,21 @@ class LayerBelow:
         layer = self._known.layers[self._index][: self._count]
         rows = self._rows(vectors)
         settled = settle(layer, rows, self._missing, self._random, self.lacking)
+        if settled is None and self.ignored_lacking:
+            told = settle(layer, rows, self._missing, self._random, self.lacking | self.ignored_lacking)
+            settled = told if told and (final or self._nothing_else(told)) else None
         for more in range(1, self._ignored + 1 if final and settled is None else 0):
             settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking)
         return settled
+
+    def _nothing_else(self, settled: Settled) -> bool:
+        """Is all that goes on unexplained from features whose weights are not all known?"""
+        active = [row for row in settled.layer if row.linear]
+        return not settled.twins and all(p in self._blurred for row in active for p, w in enumerate(row.plus) if w)
+
+    @property
+    def _blurred(self) -> set[int]:
+        return {p for _, p in self.ignored_lacking}
 
     def _by_parts(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
         """By what partial rows tell, if the whole ones agree; a neuron of which nothing tells keeps both sides."""

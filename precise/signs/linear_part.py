@@ -6,7 +6,8 @@ relu(-eta) + eta, a neuron that is active on its negative side leaves -v_j W_j i
 comes from neurons that never change state (their preactivation goes on as it is) or share a hyperplane with another.
 
 A row may lack the weight of a neuron p below that is off all along its surface. It then stands with a weight so large
-that p decides its side alone; what is too much of it goes on to the next layer through p, where it can be read off.
+that p decides its side alone, or with 0; what is too much or too little of it goes on to the next layer through p,
+where it can be read off.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def settle(
     """Decide the signs of a layer so that at most `missing` further neurons explain the next layer's rows.
 
     Args:
-        lacking: (neuron, feature) of weights that are not known but so large that they decide the neuron's side.
+        lacking: (neuron, feature) of weights that are not known: so large that they decide the neuron's side, or 0.
 
     Returns:
         None while the signs are not unique, or if no choice explains the rows.
@@ -231,7 +232,7 @@ def _read_off(
     """
     solved: set[tuple[int, int]] = set()
     for p in sorted({p for _, p in lacking}):
-        acting = [i for i, q in sorted(lacking) if q == p and turned[i].plus[p] > 0]
+        acting = [i for i, q in sorted(lacking) if q == p and turned[i].plus[p] >= 0]
         table = [[row[i] for i in acting] for row in coefficients]
         right = [row[p] for row in rest]
         if not acting or _rank(table) < len(acting) or _rank(_joined(table, right)) > len(acting):

@@ -7,7 +7,7 @@ signs all the same: it is the sum of -v_j W_j over those on their negative side,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from random import Random
 
 from flint import fmpq, fmpq_mat, fmpz_mat
@@ -19,12 +19,15 @@ from precise.signs.exact import Sign
 from precise.signs.linear_part import jointly
 
 
-def signs_of_part(layer: Sequence[Row], part: OpenRow, random: Random) -> Mapping[int, Sign]:
+def signs_of_part(
+    layer: Sequence[Row], part: OpenRow, random: Random, blurred: Set[int] = frozenset()
+) -> Mapping[int, Sign]:
     """The signs that a row tells which is known up to some combinations.
 
     Args:
         layer: the neurons, none of which is missing.
         part: coefficients of the neurons, then of the layer's inputs.
+        blurred: inputs that some neuron lacks the weight of; the part's coefficients there tell nothing.
 
     Returns:
         One sign a neuron that acts on the row for certain; nothing if the signs are not unique, or none explains it.
@@ -32,8 +35,10 @@ def signs_of_part(layer: Sequence[Row], part: OpenRow, random: Random) -> Mappin
     count = len(layer)
     touched = [j for j in range(count) if any(other.plus[j] for other in part.open)]
     told = [j for j in range(count) if j not in touched and part.row.plus[j]]
+    inputs = passed_on(len(layer[0].plus))
     open_directions = (*(other.plus[count:] for other in part.open), *(layer[j].plus for j in touched))
-    across = kernel(open_directions) if open_directions else [row.plus for row in passed_on(len(layer[0].plus))]
+    open_directions += tuple(inputs[p].plus for p in blurred)
+    across = kernel(open_directions) if open_directions else [row.plus for row in inputs]
     if not told or not across:
         return {}
     turned = fmpz_mat([list(direction) for direction in across]).transpose()

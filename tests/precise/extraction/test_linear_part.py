@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from random import Random
 
@@ -160,22 +161,21 @@ def test_twins_on_one_hyperplane_are_split(seed: int) -> None:
     planted.check(settled)
 
 
-def with_lacking_weight(planted: Planted) -> tuple[list[Row], list[FreeRow]]:
-    """Neuron 0 stands with a weight that is far too large; what is too much passes on in the linear part."""
+def with_lacking_weight(planted: Planted, stand_in: int = 1 << 40) -> tuple[list[Row], list[FreeRow]]:
+    """Neuron 0 stands with a weight that is not its own; what is too much of it passes on in the linear part."""
     planted.negative[0] = False
     planted.weights[0][2] = abs(planted.weights[0][2])
-    large = 1 << 40
     rows = [
         FreeRow(
             row.v,
-            tuple(v + (row.v[0] * (planted.weights[0][2] - large) if p == 2 else 0) for p, v in enumerate(row.linear)),
+            tuple(v + (row.v[0] * (planted.weights[0][2] - stand_in) if p == 2 else 0) for p, v in enumerate(row.linear)),
             row.bias,
         )
         for row in planted.rows
     ]
     weights = list(planted.layer[0].plus)
-    weights[2] = large
-    return [Row(tuple(weights), (0,) * 6, planted.biases[0]), *planted.layer[1:]], rows
+    weights[2] = stand_in
+    return [Row(tuple(weights), (0,) * planted.features, planted.biases[0]), *planted.layer[1:]], rows
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -189,9 +189,10 @@ def test_a_weight_that_leaves_nothing_to_read_off_stays_lacking(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_weight_that_was_lacking_is_read_off(seed: int) -> None:
+@pytest.mark.parametrize("stand_in", [0, 1 << 40])
+def test_a_weight_that_was_lacking_is_read_off(seed: int, stand_in: int) -> None:
     planted = Planted(seed, 6, 4, 3)
-    layer, rows = with_lacking_weight(planted)
+    layer, rows = with_lacking_weight(planted, stand_in)
     settled = settle(layer, rows, 0, Random(0), frozenset({(0, 2)}))
     assert settled is not None
     assert settled.solved == {(0, 2)}
@@ -267,6 +268,40 @@ def test_missing_neurons_are_ignored_until_the_last_rows_do_not_agree_with_it() 
     assert below.decide(vectors(planted.rows), final=True) is not None
     assert below.always_active == 1
     assert LayerBelow(Known(4, [planted.layer, []]), 0, 0, Random(0)).decide(vectors(planted.rows), final=True) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("stand_in", [0, 1 << 40])
+def test_signs_are_decided_before_the_end_where_an_ignored_weight_is_all_that_does_not_fit(
+    seed: int, stand_in: int
+) -> None:
+    planted = Planted(seed, 5, 7, 4)
+    layer, rows = with_lacking_weight(planted, stand_in)
+    known = Known(5, [layer, []])
+    assert not LayerBelow(known, 0, 0, Random(seed)).ready(vectors(rows))
+    known.layers[0] = layer
+    below = LayerBelow(known, 0, 0, Random(seed), ignored_lacking={(0, 2)})
+    assert below.ready(vectors(rows))
+    assert below.decide(vectors(rows), final=False) is not None
+    assert below.signs == expected(planted)
+    assert below.ignored_lacking == set()
+
+
+def test_signs_stay_open_before_the_end_where_more_than_an_ignored_weight_does_not_fit() -> None:
+    planted = Planted(1, 5, 7, 4, active=1)
+    layer, rows = with_lacking_weight(planted)
+    assert not LayerBelow(Known(5, [layer, []]), 0, 0, Random(1), ignored_lacking={(0, 2)}).ready(vectors(rows))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_part_tells_no_signs_by_inputs_that_a_neuron_lacks_the_weight_of(seed: int) -> None:
+    planted = Planted(seed, 5, 8, 2)
+    part = open_row(part_of(planted, 0, [2]), 13, 4)
+    assert part is not None
+    wrong = [replace(row, plus=(0, *row.plus[1:])) for row in planted.layer]
+    assert signs_of_part(wrong, part, Random(seed)) == {}
+    told = signs_of_part(wrong, part, Random(seed), {0})
+    assert told == {j: sign for j, sign in enumerate(expected(planted)) if j != 2}
 
 
 @pytest.mark.parametrize(("features", "rows", "active"), [(4, 1, 1), (4, 2, 2), (2, 5, 2)])
