@@ -25,7 +25,7 @@ from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
-from precise.layers.hidden_layer import Follow, LayerSearch, Patience
+from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
@@ -44,6 +44,8 @@ from precise.suspicion import suspicion
 FIRST_ATTEMPT = 60  # candidates, at least, before neurons missing below are reckoned with
 FIRST_TRIES = 4  # and so many for each neuron of the layer
 LEFT_OUT = 0.25  # of the output layer's points, where neurons are missing that are hardly ever on
+MOST_LEFT_OUT = 0.5  # when nothing else explains the oracle
+ORDERS = 64  # in which points are then taken, until those that come first are right
 MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
@@ -270,6 +272,7 @@ class _Run:
     ) -> LayerSearch:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
+        behind = len(self.hidden) - number if self.hidden else 0
         search = LayerSearch(
             self.probe,
             self.known,
@@ -278,7 +281,7 @@ class _Run:
             lacking,
             follow,
             self.random.getrandbits(64),
-            Patience(candidates, lines, self.patience.candidates),
+            Patience(candidates, lines, self.patience.candidates, PATIENT * (1 + behind)),
             lambda done, total: self.progress(name, done, total),
             last=last,
             ignored=self.missing - missing,
@@ -351,9 +354,14 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         for _ in range(RETURNS):
+            layer = list(self.known.layers[-1])
             result, below = self.solved_outputs()
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
+        if not result.rows and not self.whole_below:
+            with self.stage("output layer"):
+                self.known.replace_last(layer)
+                result, below = self.solve_outputs(0, frozenset(), MOST_LEFT_OUT, ORDERS)
         self.report.output_equations = result.redundant
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -366,8 +374,7 @@ class _Run:
             layer = list(self.known.layers[-1])
             result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
             if not result.rows and not self.whole_below:
-                self.known.layers[-1] = layer
-                self.known.changed()
+                self.known.replace_last(layer)
                 result, below = self.solve_outputs(self.missing, self.lacking)
         return result, below
 
@@ -388,12 +395,15 @@ class _Run:
         return len(rows) > before
 
     def solve_outputs(
-        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0
+        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0, orders: int = 1
     ) -> tuple[OutputResult, LayerBelow]:
         ignored, ignored_lacking = self.missing - missing, self.lacking - lacking
         index = len(self.known.layers) - 1
         below = LayerBelow(self.known, index, missing, self.random, lacking, ignored, ignored_lacking)
-        return solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out), below
+        unknown = {(layer, i, j) for (layer, i), features in self.report.unknown_weights().items() for j in features}
+        unknown |= {(index, i, j) for i, j in self.lacking}
+        result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out, unknown, orders)
+        return result, below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:
         """Solve the weights of neurons that are hardly ever on, now that all that lies behind them is known."""

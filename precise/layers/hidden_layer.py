@@ -52,6 +52,7 @@ class Patience:
     candidates: int = 400  # followed in a row without a new one
     lines: int = 60  # searched in a row without any candidate
     later: int | None = None  # candidates once a first neuron was found, where these are others
+    least: int = PATIENT  # candidates, if `later` or `candidates` is not less: missing neurons cost in all layers behind
 
 
 # Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.
@@ -148,7 +149,17 @@ class LayerSearch:
             self._search()
         if len(self.result.rows) < self._width and self.below.signs is not None:
             self._followed(self._unfinished(close=True))
+        if self.below.loose:
+            self._release()
         return self.result
+
+    def _release(self) -> None:
+        """Give up the coefficients of neurons that stand for weights which the layer below lacks."""
+        loose = set(self.below.loose)
+        self.result.rows[:] = self.below.released(self.result.rows)
+        self.result.lacking = {(i, feature) for i, feature in self.result.lacking if feature not in loose}
+        self.result.parts, self._partial = {}, PartialRows(self._unknowns)
+        self._changed()
 
     def across(self, lines: Sequence[SearchedLine]) -> None:
         """Follow what these lines meet, once the search has ended without all rows.
@@ -305,7 +316,7 @@ class LayerSearch:
         later = self._patience.later if self.result.rows else None
         most = self._patience.candidates if later is None else later
         tries = [record.tries for record in self.result.records]
-        return min(most, max(PATIENT, RARER * max(tries))) if tries and self._width < sys.maxsize else most
+        return min(most, max(self._patience.least, RARER * max(tries))) if tries and self._width < sys.maxsize else most
 
     @property
     def _dry(self) -> bool:
@@ -385,7 +396,8 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
-        if outcome.lacking and self._piece_of_one(outcome.row, outcome.lacking):
+        doubtful = (*outcome.lacking, *self.below.loose)
+        if doubtful and self._piece_of_one(outcome.row, doubtful):
             self._count("found twice")
             return False
         if outcome.lacking:
@@ -400,11 +412,11 @@ class LayerSearch:
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
 
-    def _piece_of_one(self, row: Row, lacking: Sequence[int]) -> bool:
-        """Is a row that lacks weights the same as another one but for what either lacks?"""
+    def _piece_of_one(self, row: Row, lacking: Sequence[int], before: int | None = None) -> bool:
+        """Is a row that lacks weights the same as another one (of the first ones) but for what either lacks?"""
         return any(
             factors(*(each.without([*lacking, *self.result.lacking_of(number)]) for each in (row, other))) is not None
-            for number, other in enumerate(self.result.rows)
+            for number, other in enumerate(self.result.rows[:before])
         )
 
     def _count(self, end: str) -> None:
@@ -442,6 +454,8 @@ class LayerSearch:
         self.result.keep(whole_rows)
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
+        rows, loose = self.result.rows, self.below.loose
+        self.result.keep([n for n, row in enumerate(rows) if not (loose and self._piece_of_one(row, loose, n))])
         self._suggested, self._fresh = [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:

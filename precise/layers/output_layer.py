@@ -7,7 +7,7 @@ section 4.5).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from random import Random
 
@@ -21,6 +21,7 @@ from precise.regions.hyperplane import Hyperplane, displaced
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
 
 SLOPES = 12  # random directions along which a region's gradient is compared; many regions make up for the rest
 FRESH_POINTS = (
@@ -49,8 +50,23 @@ class OutputResult:
     contradicted: Point | None = None  # a point whose region the known neurons cannot explain
 
 
+@dataclass(frozen=True)
+class _Region:
+    """What the region around a point says of every output."""
+
+    point: Point
+    equations: list[list[list[fmpq | int]]]  # of each output
+
+
 def solve_outputs(
-    probe: Probe, known: Known, below: LayerBelow, witnesses: Sequence[Point], random: Random, left_out: float = 0.0
+    probe: Probe,
+    known: Known,
+    below: LayerBelow,
+    witnesses: Sequence[Point],
+    random: Random,
+    left_out: float = 0.0,
+    lacking: Set[tuple[int, int, int]] = frozenset(),
+    orders: int = 1,
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
@@ -60,36 +76,77 @@ def solve_outputs(
         below: the last known layer.
         witnesses: a point on the surface of each neuron of it.
         left_out: share of the points, at most, that may contradict the others: where something is on that is missing.
+        lacking: (layer, neuron, feature) of weights that are not known; where these act, nothing is asked.
+        orders: in which points are taken where some may contradict: those that come first count as right.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
     unknowns = len(known.layers[-1]) * (2 if below.separate else 1) + 1
-    systems = [RowSystem(unknowns) for _ in range(probe.oracle.output_width)]
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
-    asked, contradictions = 0, 0
+    regions: list[_Region] = []
+    systems: list[RowSystem] = []
     for count in FRESH_POINTS:
         points += [_random_point(known, generator) for _ in range(count)]
-        if left_out:
-            random.shuffle(points)  # the first ones are not to be of one kind
-        asked += len(points)
-        patterns = known.patterns(points)
-        for number, system in enumerate(systems):
-            pieces = probe.output(number).pieces(points, tests)
-            for point, pattern, piece in zip(points, patterns, pieces, strict=True):
-                block = equations(known, point, pattern, piece, tests, below.separate)
-                if left_out and not system.accepts(block):
-                    contradictions += 1
-                else:
-                    system.add(block)
-                if not system.consistent or contradictions > left_out * asked * len(systems):
-                    reason = (
-                        f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
-                    )
-                    return OutputResult((), system.redundant, reason, contradicted=point)
+        regions += _regions(probe, known, points, tests, below.separate, lacking)
+        systems, refused = _agreeing(regions, probe.oracle.output_width, unknowns, left_out, orders, random)
+        if refused is not None:
+            number = next(n for n, block in enumerate(refused.equations) if not systems[n].accepts(block))
+            reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
+            return OutputResult((), systems[number].redundant, reason, contradicted=refused.point)
         if not any(system.open_unknowns() for system in systems):
             break
         points = []
     return _solved(systems, below)
+
+
+def _regions(
+    probe: Probe,
+    known: Known,
+    points: Sequence[Point],
+    tests: Sequence[Direction],
+    separate: bool,
+    lacking: Set[tuple[int, int, int]],
+) -> list[_Region]:
+    """The regions around these points, but for those where a weight acts that is not known."""
+    patterns = known.patterns(points)
+    told = [n for n, pattern in enumerate(patterns) if not any(_acts(known, pattern, *at) for at in lacking)]
+    chosen, patterns = [points[n] for n in told], [patterns[n] for n in told]
+    pieces = [probe.output(number).pieces(chosen, tests) for number in range(probe.oracle.output_width)]
+    return [
+        _Region(point, [equations(known, point, pattern, piece, tests, separate) for piece in of_outputs])
+        for point, pattern, of_outputs in zip(chosen, patterns, zip(*pieces, strict=True), strict=True)
+    ]
+
+
+def _acts(known: Known, pattern: Pattern, layer: int, neuron: int, feature: int) -> bool:
+    """Does what a neuron hands on depend on a weight there for which another number stands, or 0?"""
+    stands = known.layers[layer][neuron].plus[feature]
+    return bool(pattern[layer - 1][feature]) and (bool(pattern[layer][neuron]) or not stands)
+
+
+def _agreeing(
+    regions: Sequence[_Region], outputs: int, unknowns: int, left_out: float, orders: int, random: Random
+) -> tuple[list[RowSystem], _Region | None]:
+    """Equations that agree, and a region that contradicts them if more than the share of `left_out` do."""
+    order = list(regions)
+    most = int(left_out * len(order))
+    for _ in range(orders):
+        if left_out:
+            random.shuffle(order)
+        systems = [RowSystem(unknowns) for _ in range(outputs)]
+        refused: list[_Region] = []
+        for region in order:
+            pairs = list(zip(systems, region.equations, strict=True))
+            if all(system.accepts(block) for system, block in pairs):
+                for system, block in pairs:
+                    system.add(block)
+            else:
+                refused.append(region)
+            if len(refused) > most:
+                break
+        if len(refused) <= most:
+            return systems, None
+    return systems, refused[-1]
 
 
 def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
@@ -105,6 +162,9 @@ def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
     decision = below.decide(vectors, final=True)
     if decision is not None:
         vectors = decision.vectors
+        doubtful = sorted({i for i, _ in below.lacking | below.ignored_lacking})
+        if below.signs and Sign.BOTH in (below.signs[i] for i in doubtful):  # equations of places where they are wrong
+            return OutputResult((), redundant, "the outputs would need both sides of neurons that lack weights")
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
 
 

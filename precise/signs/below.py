@@ -13,12 +13,13 @@ from random import Random
 
 from flint import fmpq, fmpz_mat, nmod_mat
 
+from precise.arithmetic import primitive
 from precise.equations.open_row import open_row
 from precise.equations.partial_rows import PartialRow
 from precise.equations.row_system import PRIME
 from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
-from precise.signs.linear_part import FreeRow, Settled, settle, with_signs
+from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_signs, with_weight
 from precise.signs.open_part import signs_of_part
 from precise.signs.partial import acting_sides
 
@@ -64,6 +65,7 @@ class LayerBelow:
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
+        self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on, not for any more
         self.assumed: tuple[int, ...] = ()  # neurons whose side is taken for granted
         self.rows_assumed: list[int] = []  # their rows in the layer, once its signs are decided
         self.free = index >= 0 and (missing > 0 or bool(lacking) or _dependent(known.layers[index]))
@@ -124,6 +126,24 @@ class LayerBelow:
             return None
         return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final, whole)
 
+    def released(self, rows: Sequence[Row]) -> list[Row]:
+        """The next layer's rows without what ignored weights passed on; those that rows agree on are read off first."""
+        layer, vectors = list(self._known.layers[self._index]), [[fmpq(w) for w in (*r.plus, r.bias)] for r in rows]
+        for i, p in sorted(self.ignored_lacking):
+            for unit in (n for n in self.loose if layer[n].plus[p]):
+                delta = agreed_weight([(v[i], v[unit] * layer[unit].plus[p]) for v in vectors])
+                if delta is not None:
+                    layer[i], factor = with_weight(layer[i], p, delta)
+                    for vector in vectors:
+                        vector[i] /= factor
+                    self.ignored_lacking -= {(i, p)}
+        kept = [n for n in range(len(layer)) if n not in self.loose]
+        self._known.layers[self._index] = [layer[n] for n in kept]
+        self._known.changed()
+        self.always_active, self.loose = self.always_active - len(self.loose), []
+        whole = [[int(w.p) for w in primitive([*(v[n] for n in kept), v[-1]])] for v in vectors]
+        return [Row.of(vector, len(kept)) for vector in whole]
+
     def _by_sides(self, vectors: Sequence[Vector], final: bool, whole: bool) -> Decision | None:
         self._see(vectors)
         signs = self._evidence.signs()
@@ -143,6 +163,7 @@ class LayerBelow:
             return None
         before = self._known.layers[self._index][: self._count]
         self._set(settled.signs, settled.layer)
+        self.loose = [n for n, row in enumerate(settled.layer) if row.linear and self._by_ignored(row)]
         self.twins, self.always_active = settled.twins, settled.always_active
         self.lacking, self.ignored_lacking = self.lacking - settled.solved, self.ignored_lacking - settled.solved
         return Decision([list(row) for row in settled.rows], _substitution(before, settled))
@@ -162,8 +183,10 @@ class LayerBelow:
 
     def _nothing_else(self, settled: Settled) -> bool:
         """Is all that goes on unexplained from features whose weights are not all known?"""
-        active = [row for row in settled.layer if row.linear]
-        return not settled.twins and all(p in self._blurred for row in active for p, w in enumerate(row.plus) if w)
+        return not settled.twins and all(self._by_ignored(row) for row in settled.layer if row.linear)
+
+    def _by_ignored(self, row: Row) -> bool:
+        return all(p in self._blurred for p, w in enumerate(row.plus) if w)
 
     @property
     def _blurred(self) -> set[int]:

@@ -12,6 +12,7 @@ where it can be read off.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from random import Random
@@ -241,7 +242,7 @@ def _read_off(
         for i, delta in zip(acting, excess, strict=True):
             if not delta:  # the true weight is not the assumed one: the neuron is off where p is on
                 continue
-            turned[i], factor = _corrected(turned[i], p, delta)
+            turned[i], factor = with_weight(turned[i], p, delta)
             for row in coefficients:
                 row[i] /= factor
             solved.add((i, p))
@@ -261,8 +262,18 @@ def _solve(table: Matrix, right: Sequence[fmpq]) -> list[fmpq]:
     return list(matrix.solve(fmpq_mat([[right[r]] for r in rows])).entries())
 
 
-def _corrected(row: Row, p: int, delta: fmpq) -> tuple[Row, fmpq]:
-    """(the row with weight p changed, in integers again; the positive factor by which it grew)."""
+def agreed_weight(pairs: Sequence[tuple[fmpq, fmpq]]) -> fmpq | None:
+    """What several rows agree on: the quotient of what each of them passes on by its coefficient of the neuron.
+
+    Where a row's surface meets the neuron off, it passes on nothing, so that not all of them need to agree.
+    """
+    quotients = Counter(passed / v for v, passed in pairs if v and passed)
+    best = quotients.most_common(1)
+    return best[0][0] if best and best[0][1] > 1 else None
+
+
+def with_weight(row: Row, p: int, delta: fmpq) -> tuple[Row, fmpq]:
+    """(the row with weight p changed by delta, in integers again; the positive factor by which it grew)."""
     weights = [fmpq(w) for w in row.plus]
     weights[p] += delta
     whole = primitive([*weights, fmpq(row.bias)])

@@ -293,6 +293,52 @@ def test_signs_stay_open_before_the_end_where_more_than_an_ignored_weight_does_n
     assert not LayerBelow(Known(5, [layer, []]), 0, 0, Random(1), ignored_lacking={(0, 2)}).ready(vectors(rows))
 
 
+def with_surfaces_that_meet_nothing(planted: Planted, rows: list[FreeRow], apart: list[int]) -> list[FreeRow]:
+    """Rows whose surface meets neuron 0 only where it is off, or input 2 nowhere on: that weight passes on nothing."""
+    return [
+        replace(row, linear=tuple(0 * v if p == 2 else v for p, v in enumerate(row.linear))) if n in apart else row
+        for n, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("stand_in", [0, 1 << 40])
+def test_an_ignored_weight_is_read_off_from_the_rows_that_meet_it(seed: int, stand_in: int) -> None:
+    planted = Planted(seed, 5, 7, 6)
+    planted.negative = [False] * 7
+    layer, rows = with_lacking_weight(planted, stand_in)
+    known = Known(5, [layer, []])
+    below = LayerBelow(known, 0, 0, Random(seed), ignored_lacking={(0, 2)})
+    decision = below.decide(vectors(with_surfaces_that_meet_nothing(planted, rows, [1, 4])), final=False)
+    assert decision is not None
+    assert (below.loose, below.always_active) == ([7], 1)
+    whole = [primitive(vector) for vector in decision.vectors]
+    released = below.released([Row.of([int(v.p) for v in vector], 8) for vector in whole])
+    assert (below.loose, below.always_active, below.ignored_lacking) == ([], 0, set())
+    assert len(known.layers[0]) == 7
+    for row, true in zip(known.layers[0], planted.layer, strict=True):
+        assert primitive([fmpq(v) for v in (*row.plus, row.bias)]) == primitive([fmpq(v) for v in (*true.plus, true.bias)])
+    scale = fmpq(planted.layer[0].bias, known.layers[0][0].bias)
+    for row, true in zip(released, planted.rows, strict=True):
+        expected_row = [true.v[0] * scale, *true.v[1:], true.bias]
+        assert [fmpq(v) for v in (*row.plus, row.bias)] == list(primitive(expected_row))
+
+
+def test_an_ignored_weight_on_which_no_two_rows_agree_is_left_out() -> None:
+    planted = Planted(2, 5, 7, 4)
+    planted.negative = [False] * 7
+    layer, rows = with_lacking_weight(planted, 0)
+    known = Known(5, [layer, []])
+    below = LayerBelow(known, 0, 0, Random(2), ignored_lacking={(0, 2)})
+    decision = below.decide(vectors(with_surfaces_that_meet_nothing(planted, rows, [0, 1, 3])), final=False)
+    assert decision is not None
+    whole = [primitive(vector) for vector in decision.vectors]
+    released = below.released([Row.of([int(v.p) for v in vector], 8) for vector in whole])
+    assert [len(row.plus) for row in released] == [7] * 4
+    assert known.layers[0] == layer
+    assert below.ignored_lacking == {(0, 2)}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_part_tells_no_signs_by_inputs_that_a_neuron_lacks_the_weight_of(seed: int) -> None:
     planted = Planted(seed, 5, 8, 2)

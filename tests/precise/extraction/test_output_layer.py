@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from random import Random
 
-from precise.layers.output_layer import both_sides
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.layers.output_layer import both_sides, solve_outputs
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.aim import random_points, to_point
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import FRACTION_BITS
+from precise.regions.probe import FRACTION_BITS, Probe
+from precise.signs.below import LayerBelow
+from tests.precise.extraction.test_rows import rows_of
 
 
 @pytest.mark.parametrize("offset", [0, 1, -1])
@@ -17,3 +27,39 @@ def test_points_lie_on_either_side_of_a_sharp_corner(offset: int) -> None:
     unit = 1 << (FRACTION_BITS - 60)
     points = both_sides(known, 0, [offset * unit, -5 * abs(offset) * unit])
     assert [pattern[-1] for pattern in known.patterns(points)] == [(True,), (False,)]
+
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_outputs_are_solved_where_a_missing_neuron_is_on_at_many_points(seed: int) -> None:
+    network = random_network((6, 8, 6, 1), seed)
+    whole = Known(6, [rows_of(network, 0), rows_of(network, 1)])
+    points = [to_point(point) for point in random_points(whole, np.random.default_rng(seed), 256)]
+    patterns = [pattern[-1] for pattern in whole.patterns(points)]
+    shares = [sum(pattern[j] for pattern in patterns) / len(patterns) for j in range(6)]
+    absent = min(range(6), key=lambda j: abs(shares[j] - 0.3))
+    assert 0.1 < shares[absent] < 0.45
+    known = Known(6, [rows_of(network, 0), [row for j, row in enumerate(rows_of(network, 1)) if j != absent]])
+    probe = Probe(ExactOracle(network), range(6), [1])
+    below = LayerBelow(known, 1, 0, Random(seed))
+    result = solve_outputs(probe, known, below, [], Random(seed), left_out=0.5, orders=64)
+    assert result.rows, result.reason
+    off = [point for point, pattern in zip(points, patterns, strict=True) if not pattern[absent]]
+    (output,) = result.rows
+    for point, values in zip(off, known.preactivations(off)[-1], strict=True):
+        told = sum((w * max(value, 0) for w, value in zip(output.weights, values, strict=True)), fmpq(0))
+        unit = 1 << FRACTION_BITS
+        assert told / unit + output.bias == network([fmpq(v, unit) for v in point])[0]
+
+
+def test_nothing_is_asked_where_an_unknown_weight_acts() -> None:
+    network = random_network((6, 8, 6, 1), 1)
+    rows = rows_of(network, 1)
+    large = replace(rows[0], plus=(1 << 200, *rows[0].plus[1:]))
+    for stand_in in (large, rows[0].without([0])):
+        known = Known(6, [rows_of(network, 0), [stand_in, *rows[1:]]])
+        probe = Probe(ExactOracle(network), range(6), [1])
+        refused = solve_outputs(probe, known, LayerBelow(known, 1, 0, Random(1)), [], Random(1))
+        assert not refused.rows
+        below = LayerBelow(known, 1, 0, Random(1))
+        assert solve_outputs(probe, known, below, [], Random(1), lacking={(1, 0, 0)}).rows
