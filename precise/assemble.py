@@ -21,6 +21,7 @@ def network_from_rows(
     coordinates: Sequence[int],
     inputs: int,
     lacking: Mapping[tuple[int, int], Set[int]],
+    domain: int = DOMAIN,
 ) -> Network:
     """The recovered network; every hidden row is scaled by a power of 2 so that its largest weight is in [1/2, 1).
 
@@ -29,6 +30,7 @@ def network_from_rows(
         coordinates: the inputs of the slice.
         lacking: by (layer, neuron) from 0, the neurons below whose weight is not known: what stands for it does not
             count for the scale, and is made at most LARGE times what is known of the row.
+        domain: the box |x_i| <= domain in which always-active neurons are kept active.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
     first = [
@@ -39,7 +41,7 @@ def network_from_rows(
     tables.append([list(row.weights) for row in outputs])
     biases = [*([fmpq(row.bias) for row in rows] for rows in known.layers), [row.bias for row in outputs]]
     _rescale(tables, biases, lacking)
-    _lift(known, tables, biases)
+    _lift(known, tables, biases, domain)
     _prune(tables, biases)
     return Network(
         tuple(Layer(tuple(map(tuple, rows)), tuple(bias)) for rows, bias in zip(tables, biases, strict=True))
@@ -77,9 +79,9 @@ def _prune(tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:
         tables[layer + 1] = [[row[j] for j in used] for row in tables[layer + 1]]
 
 
-def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:
-    """Give every linear row a bias that keeps it active for |x_i| <= DOMAIN, and take it back in the next layer."""
-    most = [fmpq(DOMAIN)] * len(tables[0][0]) if tables[0] else []
+def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]], domain: int) -> None:
+    """Give every linear row a bias that keeps it active for |x_i| <= domain, and take it back in the next layer."""
+    most = [fmpq(domain)] * len(tables[0][0]) if tables[0] else []
     for layer, rows in enumerate(known.layers):
         pairs = zip(tables[layer], biases[layer], strict=True)
         bounds = [sum((abs(w) * m for w, m in zip(row, most, strict=True)), abs(bias)) for row, bias in pairs]

@@ -16,9 +16,19 @@ from random import Random
 from time import perf_counter
 
 import numpy as np
+from flint import fmpq
 
 from precise.assemble import DOMAIN, network_from_rows
-from precise.comparison import FINE_BITS, FRESH_POINTS, MORE_POINTS, SCALES, agreement, farther, nearest_difference
+from precise.comparison import (
+    FARTHER,
+    FINE_BITS,
+    FRESH_POINTS,
+    MORE_POINTS,
+    SCALES,
+    agreement,
+    farther,
+    nearest_difference,
+)
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
 from precise.journal.file import Journal
@@ -181,8 +191,10 @@ class _Run:
                     if mixed:
                         break
             outputs = self.postponed_weights(self.outputs())
-            network = self.whole(self.overlooked(outputs, crew.follow), crew)
-        self.compare(network)
+            outputs = self.overlooked(outputs, crew.follow)
+            columns = self.columns(outputs, crew)
+        network = self.assembled(outputs, columns, DOMAIN)
+        self.compare(network, self.assembled(outputs, columns, FARTHER))
         return network
 
     def contradicted(self) -> bool:
@@ -463,7 +475,7 @@ class _Run:
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
         return outputs
 
-    def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> Network:
+    def columns(self, outputs: Sequence[OutputRow], crew: Shared) -> Sequence[Sequence[fmpq]]:
         with self.stage("columns outside the slice"):
             expanded = missing_columns(
                 self.probe, self.known, outputs, self.random, crew.read, lambda d, t: self.progress("columns", d, t)
@@ -473,6 +485,9 @@ class _Run:
             columns, unseen = expanded
             if unseen:
                 self.report.layers[0].without_columns = [j + 1 for j in unseen]
+        return columns
+
+    def assembled(self, outputs: Sequence[OutputRow], columns: Sequence[Sequence[fmpq]], domain: int) -> Network:
         return network_from_rows(
             self.known,
             outputs,
@@ -480,6 +495,7 @@ class _Run:
             self.probe.coordinates,
             self.oracle.input_width,
             self.report.unknown_weights(),
+            domain,
         )
 
     def in_all_inputs(self, point: Point) -> list[int]:
@@ -489,17 +505,21 @@ class _Run:
             row[coordinate] = value >> (FRACTION_BITS - FINE_BITS)
         return row
 
-    def compare(self, network: Network) -> None:
-        """Ask fresh points; of what is not identified, state the largest box in which it makes no difference."""
+    def compare(self, network: Network, wider: Network) -> None:
+        """Ask fresh points; of what is not identified, state the largest box in which it makes no difference.
+
+        Args:
+            wider: the same one, but that its always-active neurons are active in a larger box.
+        """
         unidentified, twins = self.report.unidentified(), self.report.shared()
         points = MORE_POINTS if unidentified or twins else FRESH_POINTS
         with self.stage("fresh points"):
             agreed = agreement(network, self.oracle, self.random, points)
             differing = [*agreed.differing, *map(self.in_all_inputs, self.wrong)]
             if agreed.scale == DOMAIN and (unidentified or twins):
-                differing += farther(network, self.oracle, self.random)
+                differing += farther(wider, self.oracle, self.random)
             sizes = [max(map(abs, point)) / 2.0**FRACTION_BITS for point in self.wrong]
-            nearest = min([nearest_difference(network, self.oracle, differing, self.random), *sizes])
+            nearest = min([nearest_difference(wider, self.oracle, differing, self.random), *sizes])
             domain = max((scale for scale in SCALES if scale <= agreed.scale and scale < nearest), default=0)
             if domain < DOMAIN:
                 unidentified = unidentified or twins

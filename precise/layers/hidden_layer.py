@@ -52,7 +52,7 @@ class Patience:
     candidates: int = 400  # followed in a row without a new one
     lines: int = 60  # searched in a row without any candidate
     later: int | None = None  # candidates once a first neuron was found, where these are others
-    least: int = PATIENT  # candidates, if `later` or `candidates` is not less: missing neurons cost in all layers behind
+    least: int = PATIENT  # candidates, where those above are not fewer: a missing neuron costs in all layers behind
 
 
 # Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.

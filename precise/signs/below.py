@@ -65,7 +65,7 @@ class LayerBelow:
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
-        self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on, not for any more
+        self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on
         self.assumed: tuple[int, ...] = ()  # neurons whose side is taken for granted
         self.rows_assumed: list[int] = []  # their rows in the layer, once its signs are decided
         self.free = index >= 0 and (missing > 0 or bool(lacking) or _dependent(known.layers[index]))

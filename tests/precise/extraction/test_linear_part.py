@@ -168,7 +168,9 @@ def with_lacking_weight(planted: Planted, stand_in: int = 1 << 40) -> tuple[list
     rows = [
         FreeRow(
             row.v,
-            tuple(v + (row.v[0] * (planted.weights[0][2] - stand_in) if p == 2 else 0) for p, v in enumerate(row.linear)),
+            tuple(
+                v + (row.v[0] * (planted.weights[0][2] - stand_in) if p == 2 else 0) for p, v in enumerate(row.linear)
+            ),
             row.bias,
         )
         for row in planted.rows
@@ -293,6 +295,10 @@ def test_signs_stay_open_before_the_end_where_more_than_an_ignored_weight_does_n
     assert not LayerBelow(Known(5, [layer, []]), 0, 0, Random(1), ignored_lacking={(0, 2)}).ready(vectors(rows))
 
 
+def whole_row(row: Row) -> list[fmpq]:
+    return [fmpq(v) for v in (*row.plus, row.bias)]
+
+
 def with_surfaces_that_meet_nothing(planted: Planted, rows: list[FreeRow], apart: list[int]) -> list[FreeRow]:
     """Rows whose surface meets neuron 0 only where it is off, or input 2 nowhere on: that weight passes on nothing."""
     return [
@@ -317,11 +323,13 @@ def test_an_ignored_weight_is_read_off_from_the_rows_that_meet_it(seed: int, sta
     assert (below.loose, below.always_active, below.ignored_lacking) == ([], 0, set())
     assert len(known.layers[0]) == 7
     for row, true in zip(known.layers[0], planted.layer, strict=True):
-        assert primitive([fmpq(v) for v in (*row.plus, row.bias)]) == primitive([fmpq(v) for v in (*true.plus, true.bias)])
+        assert primitive([fmpq(v) for v in (*row.plus, row.bias)]) == primitive(
+            [fmpq(v) for v in (*true.plus, true.bias)]
+        )
     scale = fmpq(planted.layer[0].bias, known.layers[0][0].bias)
     for row, true in zip(released, planted.rows, strict=True):
         expected_row = [true.v[0] * scale, *true.v[1:], true.bias]
-        assert [fmpq(v) for v in (*row.plus, row.bias)] == list(primitive(expected_row))
+        assert whole_row(row) == list(primitive(expected_row))
 
 
 def test_an_ignored_weight_on_which_no_two_rows_agree_is_left_out() -> None:

@@ -29,7 +29,6 @@ def test_points_lie_on_either_side_of_a_sharp_corner(offset: int) -> None:
     assert [pattern[-1] for pattern in known.patterns(points)] == [(True,), (False,)]
 
 
-
 @pytest.mark.parametrize("seed", range(4))
 def test_outputs_are_solved_where_a_missing_neuron_is_on_at_many_points(seed: int) -> None:
     network = random_network((6, 8, 6, 1), seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -101,6 +103,19 @@ def test_what_acts_far_out_only_is_left_out_over_a_smaller_box() -> None:
     corners = Batch.from_rows([[x, y] for x in (-64, 0, 64) for y in (-64, 0, 64)])
     assert result.network.evaluate(corners).rows() == network.evaluate(corners).rows()
     assert result.network([-1000, 0]) != network([-1000, 0])
+
+
+def test_what_is_off_in_the_outermost_corner_only_is_left_out_over_a_smaller_box() -> None:
+    """It passes for always active; the copy of that must not be what differs first, where the box is looked for."""
+    random = Random(3)
+    others = [[fmpq(random.randint(-99, 99), 64) for _ in range(11)] for _ in range(3)]
+    first = Layer(((fmpq(1),) * 11, *map(tuple, others)), (fmpq(10_000), fmpq(1), fmpq(2), fmpq(-1)))
+    network = Network((first, Layer(((fmpq(1),) * 4,), (fmpq(0),))))
+    result = extract(ExactOracle(network), network.widths, 0)
+    assert result.network is not None, result.report.outcome
+    assert result.report.domain == 64
+    assert "and differs from it for some |x| <= 1024" in result.report.outcome
+    assert result.network([-1024] * 11) != network([-1024] * 11)
 
 
 def test_a_point_that_the_last_layer_does_not_explain_leads_to_the_missing_neuron(
