@@ -315,7 +315,7 @@ class _Run:
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
         self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
-        doubtful = {j for j, _ in self.lacking}  # where these seem to begin to be on, perhaps nothing does
+        doubtful = search.below.doubtful  # where these seem to begin to be on, perhaps nothing does
         result.lacking |= {
             (i, j) for i, row in enumerate(result.rows) for j in doubtful if not (row.plus[j] or row.minus[j])
         }

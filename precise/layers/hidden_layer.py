@@ -396,14 +396,13 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
-        doubtful = (*outcome.lacking, *self.below.loose)
-        if doubtful and self._piece_of_one(outcome.row, doubtful):
+        doubtful = (*outcome.lacking, *self.below.doubtful)
+        alike = [n for n in range(len(self.result.rows)) if self._alike(n, outcome.row, doubtful)]
+        if alike:
             self._count("found twice")
+            self._replace(alike[0], outcome)
             return False
-        if outcome.lacking:
-            self.result.lacking |= {(len(self.result.rows), feature) for feature in outcome.lacking}
-            parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
-            self.result.parts[len(self.result.rows)] = parts
+        self._note_lacking(len(self.result.rows), outcome)
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
@@ -412,12 +411,39 @@ class LayerSearch:
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
 
-    def _piece_of_one(self, row: Row, lacking: Sequence[int], before: int | None = None) -> bool:
-        """Is a row that lacks weights the same as another one (of the first ones) but for what either lacks?"""
-        return any(
-            factors(*(each.without([*lacking, *self.result.lacking_of(number)]) for each in (row, other))) is not None
-            for number, other in enumerate(self.result.rows[:before])
-        )
+    def _note_lacking(self, number: int, outcome: Outcome) -> None:
+        if outcome.lacking and outcome.row:
+            self.result.lacking |= {(number, feature) for feature in outcome.lacking}
+            parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
+            self.result.parts[number] = parts
+
+    def _alike(self, number: int, row: Row, doubtful: Sequence[int]) -> bool:
+        """Is a row the same as the one of this number but for what is doubtful, or lacking in that?"""
+        unknown = [*doubtful, *self.result.lacking_of(number)]
+        return bool(unknown) and factors(self.result.rows[number].without(unknown), row.without(unknown)) is not None
+
+    def _unknown(self, row: Row, lacking: Sequence[int]) -> int:
+        """How many of a row's weights are not known, or 0 only where what they belong to is not known either."""
+        return len({*lacking, *(j for j in self.below.doubtful if not (row.plus[j] or row.minus[j]))})
+
+    def _replace(self, number: int, outcome: Outcome) -> None:
+        """Take a row in the place of one of the same neuron of which less is known."""
+        before = self._unknown(self.result.rows[number], self.result.lacking_of(number))
+        if outcome.row and self._unknown(outcome.row, outcome.lacking) < before:
+            self.result.lacking = {(i, feature) for i, feature in self.result.lacking if i != number}
+            self.result.parts.pop(number, None)
+            self._note_lacking(number, outcome)
+            self.result.rows[number] = outcome.row
+            self._changed()
+
+    def _distinct(self) -> list[int]:
+        """One row of each neuron, the one of which most is known."""
+        rows, kept = self.result.rows, list[int]()
+        for n in sorted(range(len(rows)), key=lambda n: self._unknown(rows[n], self.result.lacking_of(n))):
+            doubtful = (*self.result.lacking_of(n), *self.below.doubtful)
+            if not any(self._alike(m, rows[n], doubtful) for m in kept):
+                kept.append(n)
+        return sorted(kept)
 
     def _count(self, end: str) -> None:
         self.result.ends[end] = self.result.ends.get(end, 0) + 1
@@ -454,8 +480,7 @@ class LayerSearch:
         self.result.keep(whole_rows)
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
-        rows, loose = self.result.rows, self.below.loose
-        self.result.keep([n for n, row in enumerate(rows) if not (loose and self._piece_of_one(row, loose, n))])
+        self.result.keep(self._distinct())
         self._suggested, self._fresh = [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:

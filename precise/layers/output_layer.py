@@ -75,7 +75,8 @@ def solve_outputs(
     Args:
         below: the last known layer.
         witnesses: a point on the surface of each neuron of it.
-        left_out: share of the points, at most, that may contradict the others: where something is on that is missing.
+        left_out: share of the points, at most, that may contradict the others: where something is on that is missing;
+            coefficients that act at none of the points are then 0.
         lacking: (layer, neuron, feature) of weights that are not known; where these act, nothing is asked.
         orders: in which points are taken where some may contradict: those that come first count as right.
     """
@@ -96,7 +97,18 @@ def solve_outputs(
         if not any(system.open_unknowns() for system in systems):
             break
         points = []
+    if left_out:
+        _leave_idle(systems, regions)
     return _solved(systems, below)
+
+
+def _leave_idle(systems: Sequence[RowSystem], regions: Sequence[_Region]) -> None:
+    """Take coefficients as 0 that act in no region; the sign of a neuron of which both sides do stays open."""
+    for number, system in enumerate(systems):
+        columns = zip(*(equation[:-1] for region in regions for equation in region.equations[number]), strict=True)
+        idle = [unknown for unknown, column in enumerate(columns) if not any(column)]
+        for unknown in idle:
+            system.add([[*(int(c == unknown) for c in range(system.unknowns)), 0]])
 
 
 def _regions(

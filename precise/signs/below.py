@@ -62,6 +62,7 @@ class LayerBelow:
         self.ignored_lacking = ignored_lacking
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
+        self._features = [[j] for j in range(self._count)]  # of the next layer, by neuron
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
@@ -73,6 +74,12 @@ class LayerBelow:
             features = known.inputs if index == 0 else len(known.layers[index - 1])
             known.layers[index] = [*known.layers[index], *passed_on(features)]
             known.changed()
+
+    @property
+    def doubtful(self) -> list[int]:
+        """Features of the next layer that are not known to be on where they seem to be, or stand for something else."""
+        lacking = {i for i, _ in self.lacking | self.ignored_lacking}
+        return sorted({*self.loose, *(feature for i in lacking for feature in self._features[i])})
 
     @property
     def separate(self) -> bool:
@@ -151,7 +158,7 @@ class LayerBelow:
             return None
         kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
         self._set(signs, apply_signs(self._known.layers[self._index], kept))
-        self.twins = signs.count(Sign.BOTH)
+        self.twins, self._features = signs.count(Sign.BOTH), rows_of(kept)
         self.rows_assumed = [row for j in self.assumed for row in rows_of(kept)[j]]
         chosen = acting_unknowns(kept)
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]

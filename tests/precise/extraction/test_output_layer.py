@@ -10,12 +10,14 @@ import pytest
 from flint import fmpq
 
 from precise.layers.output_layer import both_sides, solve_outputs
+from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.aim import random_points, to_point
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Probe
 from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
 from tests.precise.extraction.test_rows import rows_of
 
 
@@ -62,3 +64,19 @@ def test_nothing_is_asked_where_an_unknown_weight_acts() -> None:
         assert not refused.rows
         below = LayerBelow(known, 1, 0, Random(1))
         assert solve_outputs(probe, known, below, [], Random(1), lacking={(1, 0, 0)}).rows
+
+
+def test_a_neuron_that_acts_at_no_point_keeps_its_sign_open() -> None:
+    network = random_network((6, 8, 6, 1), 2)
+    hidden = network.layers[1]
+    far = Layer(hidden.weights, (fmpq(-(10**9)), *hidden.biases[1:]))
+    network = Network((network.layers[0], far, network.layers[2]))
+    known = Known(6, [rows_of(network, 0), rows_of(network, 1)])
+    probe = Probe(ExactOracle(network), range(6), [1])
+    refused = solve_outputs(probe, known, LayerBelow(known, 1, 0, Random(1)), [], Random(1))
+    assert "1 of 13 coefficients are left open" in refused.reason
+    below = LayerBelow(known, 1, 0, Random(1))
+    (output,) = solve_outputs(probe, known, below, [], Random(1), left_out=0.25).rows
+    assert below.signs == [Sign.UNSEEN, *[Sign.POSITIVE] * 5]
+    assert output.weights[0] == 0
+    assert all(output.weights[1:])
