@@ -37,6 +37,7 @@ from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
+from precise.layers.open_weights import accounted_for
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
@@ -297,7 +298,7 @@ class _Run:
             lambda done, total: self.progress(name, done, total),
             last=last,
             ignored=self.missing - missing,
-            ignored_lacking=self.lacking - lacking,
+            ignored_lacking=(self.lacking - lacking) | self.taken_as_zero(number - 2),
             avoided=frozenset(self.postponed),
             whole=self.whole_below,
             supposed=(missing, lacking) != (self.missing, self.lacking),
@@ -311,6 +312,11 @@ class _Run:
             self._record(search.result, report)
             self._signed(number - 1, search.below)
         return search
+
+    def taken_as_zero(self, index: int) -> set[tuple[int, int]]:
+        """(neuron, feature) of a layer's weights, the layer counted from 0, that are postponed."""
+        features = [j for layer, j in self.postponed if layer == index - 1]
+        return {(i, j) for i in range(len(self.known.layers[index]) if features else 0) for j in features}
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
@@ -414,6 +420,7 @@ class _Run:
         below = LayerBelow(self.known, index, missing, self.random, lacking, ignored, ignored_lacking)
         unknown = {(layer, i, j) for (layer, i), features in self.report.unknown_weights().items() for j in features}
         unknown |= {(index, i, j) for i, j in self.lacking}
+        unknown |= {(layer, i, j) for layer in range(1, index + 1) for i, j in self.taken_as_zero(layer)}
         result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out, unknown, orders)
         return result, below
 
@@ -437,6 +444,11 @@ class _Run:
 
         Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
         """
+        last = len(self.known.layers) - 1
+        kept = accounted_for(self.known, {(i - 1, p - 1) for i, p in self.report.layers[last].lacking})
+        self.report.layers[last].lacking = [
+            (i, p) for i, p in self.report.layers[last].lacking if (i - 1, p - 1) not in kept
+        ]
         lacking = self.report.unknown_weights()
         for layer in {layer for layer, _ in lacking}:
             self.report.layers[layer].lacking = []
@@ -446,6 +458,7 @@ class _Run:
                 for i, row in enumerate(self.known.layers[layer])
             ]
         self.postponed |= {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
+        self.report.layers[last].lacking += [(i + 1, p + 1) for i, p in sorted(kept)]
         self.known.changed()
 
     def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:

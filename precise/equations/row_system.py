@@ -95,9 +95,14 @@ class RowSystem:
 
     def open_unknowns(self) -> int:
         """How many unknowns the equations do not determine (modulo the prime)."""
+        return self.determined().count(False)
+
+    def determined(self) -> list[bool]:
+        """Which unknowns the equations determine (modulo the prime)."""
         table, pivots = self.reduced()
         loose = [c for c in range(self.unknowns) if c not in set(pivots)]
-        return len(loose) + sum(any(row[c] for c in loose) for row in table)
+        told = {pivot for pivot, row in zip(pivots, table, strict=True) if not any(row[c] for c in loose)}
+        return [c in told for c in range(self.unknowns)]
 
     def solve(self) -> list[fmpq] | None:
         """The unique solution, checked exactly against every equation; None if there is none or no unique one."""

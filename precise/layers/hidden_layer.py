@@ -396,8 +396,7 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
-        doubtful = (*outcome.lacking, *self.below.doubtful)
-        alike = [n for n in range(len(self.result.rows)) if self._alike(n, outcome.row, doubtful)]
+        alike = [n for n in range(len(self.result.rows)) if self._alike(n, outcome.row, outcome.lacking)]
         if alike:
             self._count("found twice")
             self._replace(alike[0], outcome)
@@ -417,10 +416,11 @@ class LayerSearch:
             parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
             self.result.parts[number] = parts
 
-    def _alike(self, number: int, row: Row, doubtful: Sequence[int]) -> bool:
-        """Is a row the same as the one of this number but for what is doubtful, or lacking in that?"""
-        unknown = [*doubtful, *self.result.lacking_of(number)]
-        return bool(unknown) and factors(self.result.rows[number].without(unknown), row.without(unknown)) is not None
+    def _alike(self, number: int, row: Row, lacking: Sequence[int]) -> bool:
+        """Is a row the same as the one of this number but for what either lacks, or for what is doubtful as well?"""
+        either = [*self.below.loose, *lacking, *self.result.lacking_of(number)]
+        unknown = [part for part in (either, [*self.below.doubtful, *either]) if part]
+        return any(factors(self.result.rows[number].without(part), row.without(part)) is not None for part in unknown)
 
     def _unknown(self, row: Row, lacking: Sequence[int]) -> int:
         """How many of a row's weights are not known, or 0 only where what they belong to is not known either."""
@@ -440,8 +440,7 @@ class LayerSearch:
         """One row of each neuron, the one of which most is known."""
         rows, kept = self.result.rows, list[int]()
         for n in sorted(range(len(rows)), key=lambda n: self._unknown(rows[n], self.result.lacking_of(n))):
-            doubtful = (*self.result.lacking_of(n), *self.below.doubtful)
-            if not any(self._alike(m, rows[n], doubtful) for m in kept):
+            if not any(self._alike(m, rows[n], self.result.lacking_of(n)) for m in kept):
                 kept.append(n)
         return sorted(kept)
 

@@ -15,13 +15,14 @@ import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.equations.row_system import RowSystem
-from precise.regions.aim import random_line
+from precise.layers.open_weights import OpenWeights
+from precise.regions.aim import random_line, to_point
 from precise.regions.corners import ACROSS, directions, sides
+from precise.regions.extremes import Extremes
 from precise.regions.hyperplane import Hyperplane, displaced
 from precise.regions.local_map import Known, Pattern
 from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.signs.below import LayerBelow
-from precise.signs.exact import Sign
 
 SLOPES = 12  # random directions along which a region's gradient is compared; many regions make up for the rest
 FRESH_POINTS = (
@@ -52,10 +53,21 @@ class OutputResult:
 
 @dataclass(frozen=True)
 class _Region:
-    """What the region around a point says of every output."""
+    """What is known around a point: one entry a test direction, and one for the value at the point."""
 
     point: Point
-    equations: list[list[list[fmpq | int]]]  # of each output
+    pattern: Pattern
+    own: list[list[int]]  # preactivations of the last layer, without weights that it lacks
+    features: list[list[int]]  # those of the layer below
+    outputs: list[list[fmpq | int]]  # what every output does
+
+    def equations(self, output: int, weights: OpenWeights, separate: bool) -> list[list[fmpq | int]]:
+        silent, right = weights.acting(self.pattern), self.outputs[output]
+        more = [
+            weights.columns(own, features, self.pattern) if weights.pairs else []
+            for own, features in zip(self.own, self.features, strict=True)
+        ]
+        return _equations(self.own, self.pattern, right, separate, silent, more)
 
 
 def solve_outputs(
@@ -77,38 +89,56 @@ def solve_outputs(
         witnesses: a point on the surface of each neuron of it.
         left_out: share of the points, at most, that may contradict the others: where something is on that is missing;
             coefficients that act at none of the points are then 0.
-        lacking: (layer, neuron, feature) of weights that are not known; where these act, nothing is asked.
+        lacking: (layer, neuron, feature) of weights that are not known. Where those of the last layer act for which a
+            number stands, see OpenWeights; where others act, nothing is asked.
         orders: in which points are taken where some may contradict: those that come first count as right.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
-    unknowns = len(known.layers[-1]) * (2 if below.separate else 1) + 1
+    guesses = list(OpenWeights.guesses(known, lacking, below.separate))
+    avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
-    regions: list[_Region] = []
-    systems: list[RowSystem] = []
-    for count in FRESH_POINTS:
-        points += [_random_point(known, generator) for _ in range(count)]
-        regions += _regions(probe, known, points, tests, below.separate, lacking)
-        systems, refused = _agreeing(regions, probe.oracle.output_width, unknowns, left_out, orders, random)
+    rounds: list[list[_Region]] = []
+    failed: OutputResult | None = None
+    for weights in guesses:
+        regions: list[_Region] = []
+        for number, count in enumerate(FRESH_POINTS):
+            if number == len(rounds):
+                points += [_random_point(known, generator) for _ in range(count)]
+                rounds.append(_regions(probe, known, points, tests, avoided, guesses[0]))
+                points = _unusual(known, generator, count) if left_out else []
+            regions += [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
+            systems, refused = _agreeing(regions, weights, known, below.separate, left_out, orders, random)
+            if refused is not None or not any(system.open_unknowns() for system in systems):
+                break
         if refused is not None:
-            number = next(n for n, block in enumerate(refused.equations) if not systems[n].accepts(block))
-            reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
-            return OutputResult((), systems[number].redundant, reason, contradicted=refused.point)
-        if not any(system.open_unknowns() for system in systems):
-            break
-        points = []
-    if left_out:
-        _leave_idle(systems, regions)
-    return _solved(systems, below)
+            failed = failed or _contradicted(systems, refused, weights, below.separate)
+            continue
+        if left_out:
+            _leave_idle(systems, regions, weights, below.separate)
+        answers = _answers(systems, weights)
+        if isinstance(answers, OutputResult) or not weights.fits(answers):
+            failed = failed or (answers if isinstance(answers, OutputResult) else None)
+            continue
+        return _decided(known, systems, below, weights, answers)
+    reason = "the outputs would need both sides of neurons that lack weights"
+    return failed or OutputResult((), 0, reason)
 
 
-def _leave_idle(systems: Sequence[RowSystem], regions: Sequence[_Region]) -> None:
+def _contradicted(systems: Sequence[RowSystem], refused: _Region, weights: OpenWeights, separate: bool) -> OutputResult:
+    contradicts = (not s.accepts(refused.equations(n, weights, separate)) for n, s in enumerate(systems))
+    number = list(contradicts).index(True)
+    reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
+    return OutputResult((), systems[number].redundant, reason, contradicted=refused.point)
+
+
+def _leave_idle(systems: Sequence[RowSystem], regions: Sequence[_Region], weights: OpenWeights, separate: bool) -> None:
     """Take coefficients as 0 that act in no region; the sign of a neuron of which both sides do stays open."""
-    for number, system in enumerate(systems):
-        columns = zip(*(equation[:-1] for region in regions for equation in region.equations[number]), strict=True)
-        idle = [unknown for unknown, column in enumerate(columns) if not any(column)]
-        for unknown in idle:
-            system.add([[*(int(c == unknown) for c in range(system.unknowns)), 0]])
+    equations = [equation for region in regions for equation in region.equations(0, weights, separate)]
+    for system in systems:
+        for unknown in range(system.unknowns - len(weights.unknowns)):
+            if not any(equation[unknown] for equation in equations):
+                system.add([_single(unknown, system.unknowns)])
 
 
 def _regions(
@@ -116,18 +146,20 @@ def _regions(
     known: Known,
     points: Sequence[Point],
     tests: Sequence[Direction],
-    separate: bool,
     lacking: Set[tuple[int, int, int]],
+    weights: OpenWeights,
 ) -> list[_Region]:
-    """The regions around these points, but for those where a weight acts that is not known."""
-    patterns = known.patterns(points)
+    """The regions around these points, but for those where a weight acts that is neither known nor an unknown."""
+    patterns, last = known.patterns(points), len(known.layers) - 1
     told = [n for n, pattern in enumerate(patterns) if not any(_acts(known, pattern, *at) for at in lacking)]
-    chosen, patterns = [points[n] for n in told], [patterns[n] for n in told]
+    chosen = [points[n] for n in told]
     pieces = [probe.output(number).pieces(chosen, tests) for number in range(probe.oracle.output_width)]
-    return [
-        _Region(point, [equations(known, point, pattern, piece, tests, separate) for piece in of_outputs])
-        for point, pattern, of_outputs in zip(chosen, patterns, zip(*pieces, strict=True), strict=True)
-    ]
+    found = []
+    for n, of_outputs in zip(told, zip(*pieces, strict=True), strict=True):
+        own = _local(weights.bare, last, patterns[n], points[n], tests)
+        features = _local(known, last - 1, patterns[n], points[n], tests) if weights.pairs else [[] for _ in own]
+        found.append(_Region(points[n], patterns[n], own, features, [_right(piece) for piece in of_outputs]))
+    return found
 
 
 def _acts(known: Known, pattern: Pattern, layer: int, neuron: int, feature: int) -> bool:
@@ -137,20 +169,28 @@ def _acts(known: Known, pattern: Pattern, layer: int, neuron: int, feature: int)
 
 
 def _agreeing(
-    regions: Sequence[_Region], outputs: int, unknowns: int, left_out: float, orders: int, random: Random
+    regions: Sequence[_Region],
+    weights: OpenWeights,
+    known: Known,
+    separate: bool,
+    left_out: float,
+    orders: int,
+    random: Random,
 ) -> tuple[list[RowSystem], _Region | None]:
     """Equations that agree, and a region that contradicts them if more than the share of `left_out` do."""
     order = list(regions)
     most = int(left_out * len(order))
+    unknowns = len(known.layers[-1]) * (2 if separate else 1) + 1 + len(weights.unknowns)
+    systems = [RowSystem(unknowns) for _ in range(len(order[0].outputs) if order else 1)]
+    refused: list[_Region] = []
     for _ in range(orders):
         if left_out:
             random.shuffle(order)
-        systems = [RowSystem(unknowns) for _ in range(outputs)]
-        refused: list[_Region] = []
+        systems, refused = [RowSystem(unknowns) for _ in systems], []
         for region in order:
-            pairs = list(zip(systems, region.equations, strict=True))
-            if all(system.accepts(block) for system, block in pairs):
-                for system, block in pairs:
+            blocks = [region.equations(number, weights, separate) for number in range(len(systems))]
+            if all(system.accepts(block) for system, block in zip(systems, blocks, strict=True)):
+                for system, block in zip(systems, blocks, strict=True):
                     system.add(block)
             else:
                 refused.append(region)
@@ -161,23 +201,44 @@ def _agreeing(
     return systems, refused[-1]
 
 
-def _solved(systems: Sequence[RowSystem], below: LayerBelow) -> OutputResult:
-    vectors = []
-    redundant = min(system.redundant for system in systems)
+def _answers(systems: Sequence[RowSystem], weights: OpenWeights) -> list[list[fmpq]] | OutputResult:
+    """What the equations of every output tell; further unknowns that they leave open are 0."""
+    answers = []
+    base = systems[0].unknowns - len(weights.unknowns)
     for number, system in enumerate(systems, 1):
+        for unknown in range(base, system.unknowns):
+            if not system.determined()[unknown]:
+                system.add([_single(unknown, system.unknowns)])
         answer = system.solve()
         if answer is None:
-            open_ones = system.open_unknowns()
-            reason = f"output {number}: {open_ones} of {system.unknowns} coefficients are left open"
-            return OutputResult((), redundant, reason)
-        vectors.append(answer)
+            reason = f"output {number}: {system.determined()[:base].count(False)} of {base} coefficients are left open"
+            return OutputResult((), min(system.redundant for system in systems), reason)
+        answers.append(answer)
+    return answers
+
+
+def _decided(
+    known: Known,
+    systems: Sequence[RowSystem],
+    below: LayerBelow,
+    weights: OpenWeights,
+    answers: Sequence[list[fmpq]],
+) -> OutputResult:
+    """Decide the signs of the last layer by what its outputs are."""
+    base = systems[0].unknowns - len(weights.unknowns)
+    vectors = [answer[:base] for answer in answers]
     decision = below.decide(vectors, final=True)
     if decision is not None:
         vectors = decision.vectors
-        doubtful = sorted({i for i, _ in below.lacking | below.ignored_lacking})
-        if below.signs and Sign.BOTH in (below.signs[i] for i in doubtful):  # equations of places where they are wrong
-            return OutputResult((), redundant, "the outputs would need both sides of neurons that lack weights")
+    if weights.pairs:
+        weights.put_in(known, below, answers, vectors)
+    redundant = min(system.redundant for system in systems)
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
+
+
+def _single(unknown: int, unknowns: int) -> list[fmpq | int]:
+    """The equation that an unknown is 0."""
+    return [*(int(c == unknown) for c in range(unknowns)), 0]
 
 
 def equations(
@@ -189,19 +250,40 @@ def equations(
         piece: the oracle's value and its slopes along the test directions.
         separate: are there unknowns for the negative sides as well?
     """
-    below = known.affine(len(known.layers) - 1, pattern)
-    steps = fmpz_mat([[*test, 0] for test in tests]).transpose()
-    columns = (below * steps).transpose().tolist()
-    place = fmpz_mat([[*point, 1 << FRACTION_BITS]]).transpose()  # the value, in units of 2^-FRACTION_BITS
-    columns.append((below * place).transpose().tolist()[0])
-    right = [*piece.slopes, piece.value * (1 << FRACTION_BITS)]
+    own = _local(known, len(known.layers) - 1, pattern, point, tests)
+    return _equations(own, pattern, _right(piece), separate)
+
+
+def _equations(
+    own: Sequence[Sequence[int]],
+    pattern: Pattern,
+    right: Sequence[fmpq | int],
+    separate: bool,
+    silent: Set[int] = frozenset(),
+    more: Sequence[Sequence[int]] | None = None,
+) -> list[list[fmpq | int]]:
+    """One equation for each of the own preactivations: (plus ..., minus ..., bias, more ..., right-hand side)."""
     found: list[list[fmpq | int]] = []
-    for number, (column, value) in enumerate(zip(columns, right, strict=True)):
-        plus = [int(c) if a else 0 for c, a in zip(column, pattern[-1], strict=True)]
-        minus = [-int(c) if not a else 0 for c, a in zip(column, pattern[-1], strict=True)]
-        bias = (1 << FRACTION_BITS) if number == len(tests) else 0
-        found.append([*plus, *(minus if separate else ()), bias, value])
+    sides = [(bool(a), j in silent) for j, a in enumerate(pattern[-1])]
+    for number, (column, value) in enumerate(zip(own, right, strict=True)):
+        plus = [c if a and not off else 0 for c, (a, off) in zip(column, sides, strict=True)]
+        minus = [-c if not a and not off else 0 for c, (a, off) in zip(column, sides, strict=True)]
+        bias = (1 << FRACTION_BITS) if number == len(own) - 1 else 0
+        found.append([*plus, *(minus if separate else ()), bias, *(more[number] if more else ()), value])
     return found
+
+
+def _local(known: Known, layer: int, pattern: Pattern, point: Point, tests: Sequence[Direction]) -> list[list[int]]:
+    """A layer's preactivations along every test direction, then at the point, in units of 2^-FRACTION_BITS."""
+    below = known.affine(layer, pattern)
+    steps = fmpz_mat([[*test, 0] for test in tests]).transpose()
+    place = fmpz_mat([[*point, 1 << FRACTION_BITS]]).transpose()
+    columns = [*(below * steps).transpose().tolist(), (below * place).transpose().tolist()[0]]
+    return [[int(c) for c in column] for column in columns]
+
+
+def _right(piece: Piece) -> list[fmpq | int]:
+    return [*piece.slopes, piece.value * (1 << FRACTION_BITS)]
 
 
 def both_sides(known: Known, neuron: int, witness: Point) -> list[Point]:
@@ -230,6 +312,11 @@ def _parted(known: Known, neuron: int, points: Sequence[Point]) -> bool:
     """Is a neuron of the last layer in different states at two points?"""
     first, second = (pattern[-1][neuron] for pattern in known.patterns(points))
     return first != second
+
+
+def _unusual(known: Known, generator: np.random.Generator, count: int) -> list[Point]:
+    """Points at which neurons are on that random ones do not meet."""
+    return [to_point(point) for point in Extremes(known, True, generator).points(count)]
 
 
 def _random_point(known: Known, generator: np.random.Generator) -> Point:

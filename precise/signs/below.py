@@ -62,7 +62,7 @@ class LayerBelow:
         self.ignored_lacking = ignored_lacking
         self._random = random
         self._count = len(known.layers[index]) if index >= 0 else 0
-        self._features = [[j] for j in range(self._count)]  # of the next layer, by neuron
+        self.features = [[j] for j in range(self._count)]  # of the next layer, by neuron
         self._evidence = SignEvidence(self._count)
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
@@ -79,7 +79,7 @@ class LayerBelow:
     def doubtful(self) -> list[int]:
         """Features of the next layer that are not known to be on where they seem to be, or stand for something else."""
         lacking = {i for i, _ in self.lacking | self.ignored_lacking}
-        return sorted({*self.loose, *(feature for i in lacking for feature in self._features[i])})
+        return sorted({*self.loose, *(feature for i in lacking for feature in self.features[i])})
 
     @property
     def separate(self) -> bool:
@@ -113,6 +113,10 @@ class LayerBelow:
         """Take these neurons to act on these sides, as nothing shows them to act on their others."""
         self.assumed = tuple(sides)
         self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in sides.items()})
+
+    def solved(self, weights: Set[tuple[int, int]]) -> None:
+        """Note that these (neuron, feature) are known now."""
+        self.lacking, self.ignored_lacking = self.lacking - weights, self.ignored_lacking - weights
 
     def ready(self, vectors: Sequence[Vector]) -> bool:
         """Do these rows, which need not be all, decide the signs?"""
@@ -158,7 +162,7 @@ class LayerBelow:
             return None
         kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
         self._set(signs, apply_signs(self._known.layers[self._index], kept))
-        self.twins, self._features = signs.count(Sign.BOTH), rows_of(kept)
+        self.twins, self.features = signs.count(Sign.BOTH), rows_of(kept)
         self.rows_assumed = [row for j in self.assumed for row in rows_of(kept)[j]]
         chosen = acting_unknowns(kept)
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
@@ -172,7 +176,7 @@ class LayerBelow:
         self._set(settled.signs, settled.layer)
         self.loose = [n for n, row in enumerate(settled.layer) if row.linear and self._by_ignored(row)]
         self.twins, self.always_active = settled.twins, settled.always_active
-        self.lacking, self.ignored_lacking = self.lacking - settled.solved, self.ignored_lacking - settled.solved
+        self.solved(settled.solved)
         return Decision([list(row) for row in settled.rows], _substitution(before, settled))
 
     def _settled(self, vectors: Sequence[Vector], final: bool) -> Settled | None:

@@ -80,3 +80,31 @@ def test_a_neuron_that_acts_at_no_point_keeps_its_sign_open() -> None:
     assert below.signs == [Sign.UNSEEN, *[Sign.POSITIVE] * 5]
     assert output.weights[0] == 0
     assert all(output.weights[1:])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("side", [1, -1])  # of the row, wherever neuron 0 below is on
+@pytest.mark.parametrize("stands", [1 << 100, -1 << 100])
+def test_a_row_is_on_or_off_where_a_weight_acts_that_it_lacks(seed: int, side: int, stands: int) -> None:
+    network = random_network((6, 8, 6, 1), seed)
+    hidden = network.layers[1]
+    weights = ((fmpq(side * 10**4), *hidden.weights[0][1:]), *hidden.weights[1:])
+    network = Network((network.layers[0], Layer(weights, hidden.biases), network.layers[2]))
+    rows = rows_of(network, 1)
+    known = Known(6, [rows_of(network, 0), [replace(rows[0], plus=(stands, *rows[0].plus[1:])), *rows[1:]]])
+    probe = Probe(ExactOracle(network), range(6), [1])
+    below = LayerBelow(known, 1, 0, Random(seed), ignored_lacking={(0, 0)})
+    result = solve_outputs(probe, known, below, [], Random(seed), lacking={(1, 0, 0)})
+    assert result.rows, result.reason
+    (output,) = result.rows
+    told = known.layers[1][0]
+    if side > 0:
+        assert below.ignored_lacking == set()
+        assert told.plus[0] * rows[0].bias == rows[0].plus[0] * told.bias
+    else:
+        assert told.plus[0] == -(1 << 100)
+    points = [to_point(point) for point in random_points(known, np.random.default_rng(seed), 64)]
+    for point, values in zip(points, known.preactivations(points)[-1], strict=True):
+        value = sum((w * max(v, 0) for w, v in zip(output.weights, values, strict=True)), fmpq(0))
+        unit = 1 << FRACTION_BITS
+        assert value / unit + output.bias == network([fmpq(v, unit) for v in point])[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import pytest
 
 from precise.layers.candidate import Outcome
@@ -31,6 +33,42 @@ def row(*weights: int) -> Row:
 def test_a_row_that_differs_from_another_only_where_one_of_them_is_open_is_the_same(
     fresh: Row, lacking: tuple[int, ...], count: int
 ) -> None:
+    search = searched([row(1, LARGE, -3, 4, -5)], {(0, 1)})
+    search._merge(Outcome(fresh, True, "", 0, 0, Calibration(), [0, 0], lacking=lacking))
+    assert len(search.result.rows) == count
+
+
+@pytest.mark.parametrize(
+    ("fresh", "lacking", "taken"),
+    [
+        (row(-2, 7, 6, -8, 10), (), True),
+        (row(-2, 7, 6, LARGE, 10), (3,), True),  # it lacks one weight, the first two
+        (row(-2, LARGE, 6, LARGE, 10), (1, 3), False),
+    ],
+)
+def test_a_row_of_which_more_is_known_takes_the_place_of_the_same_one(
+    fresh: Row, lacking: tuple[int, ...], taken: bool
+) -> None:
+    before = row(1, LARGE, -3, LARGE, -5)
+    search = searched([before], {(0, 1), (0, 3)})
+    assert not search._merge(Outcome(fresh, True, "", 0, 0, Calibration(), [0, 0], lacking=lacking))
+    assert search.result.rows == [fresh if taken else before]
+    assert search.result.lacking == ({(0, feature) for feature in lacking} if taken else {(0, 1), (0, 3)})
+
+
+def test_rows_that_differ_only_where_a_neuron_below_lacks_a_weight_are_one() -> None:
+    """The second one's surface meets that neuron where it seems to be on, and is not."""
+    search = searched([row(1, 2, -3, 0, -5)], set(), ignored_lacking={(3, 0)})
+    search._merge(Outcome(row(1, 2, -3, 4, -5), True, "", 0, 0, Calibration(), [0, 0]))
+    assert search.result.rows == [row(1, 2, -3, 4, -5)]
+    search._merge(Outcome(row(-1, -2, 3, 0, 5), True, "", 0, 0, Calibration(), [0, 0]))
+    assert search.result.rows == [row(1, 2, -3, 4, -5)]
+
+
+def searched(
+    rows: list[Row], lacking: set[tuple[int, int]], ignored_lacking: Set[tuple[int, int]] = frozenset()
+) -> LayerSearch:
+    """The search of a layer that has found these rows, behind one of four neurons."""
     network = Network.from_rows([([[1, 0], [0, 1], [1, 1], [1, -1]], [1, 2, 3, 4]), ([[1, 1, 1, 1]], [0])])
     below = [Row((1, 0), (0, 0), 1), Row((0, 1), (0, 0), 2), Row((1, 1), (0, 0), 3), Row((1, -1), (0, 0), 4)]
     probe = Probe(ExactOracle(network), range(2), [1])
@@ -44,8 +82,9 @@ def test_a_row_that_differs_from_another_only_where_one_of_them_is_open_is_the_s
         0,
         Patience(),
         lambda *_: None,
-        found=[row(1, LARGE, -3, 4, -5)],
+        ignored_lacking=ignored_lacking,
     )
-    search.result.lacking = {(0, 1)}
-    search._merge(Outcome(fresh, True, "", 0, 0, Calibration(), [0, 0], lacking=lacking))
-    assert len(search.result.rows) == count
+    search.below.signs = []  # known, so that a row has one coefficient a neuron
+    search.result.rows[:] = rows
+    search.result.lacking = lacking
+    return search

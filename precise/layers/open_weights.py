@@ -1,0 +1,125 @@
+"""Rows of the last hidden layer that lack weights, in the equations of the output layer.
+
+Such a row was never seen to change its side where a neuron below is on whose weight it lacks. There it is taken to be
+off, or, for as few rows as the outputs need, to be on. It then hands on a (known part + sum of w relu(eta_p)), with a
+its output coefficient up to the sign: the outputs are linear in a and in all a w, and both follow from many regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from itertools import combinations
+
+from flint import fmpq
+
+from precise.regions.local_map import Known, Pattern, Row
+from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
+from precise.signs.linear_part import with_weight
+
+MOST_ON = 2  # rows that are tried to be on where what they lack acts
+
+Vector = list[fmpq]  # an output's coefficients: of the neurons' sides and the bias, then a and a w of rows that are on
+
+
+@dataclass(frozen=True)
+class OpenWeights:
+    """(neuron, feature) of the weights, and which of the neurons are taken to be on where one of their features is."""
+
+    pairs: tuple[tuple[int, int], ...]
+    on: tuple[int, ...]
+    bare: Known  # without what stands for the weights
+    aside: bool = False  # are places where one of the features is on left alone?
+
+    @classmethod
+    def guesses(cls, known: Known, lacking: Set[tuple[int, int, int]], separate: bool) -> Iterator[OpenWeights]:
+        """What may be the case: at first that all such rows are off, then that few are on, and at last nothing of it.
+
+        Args:
+            lacking: (layer, neuron, feature) of weights that are not known. 0 stands for some: where those act, nothing
+                is asked.
+            separate: have the neurons of the last layer unknowns for both sides?
+        """
+        last, rows = len(known.layers) - 1, known.layers[-1]
+        pairs = sorted((i, p) for layer, i, p in lacking if separate and layer == last and rows[i].plus[p])
+        numbers = sorted({i for i, _ in pairs})
+        without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
+        bare = Known(known.inputs, [*known.layers[:-1], without]) if pairs else known
+        for count in range(min(MOST_ON, len(numbers)) + 1):
+            for on in combinations(numbers, count):
+                yield cls(tuple(pairs), on, bare)
+        if pairs:
+            yield cls(tuple(pairs), (), bare, aside=True)
+
+    @property
+    def unknowns(self) -> list[tuple[int, int | None]]:
+        """Those besides the neurons' sides and the bias: (neuron, None) for a, (neuron, feature) for a w."""
+        products = [(i, p) for i, p in self.pairs if i in self.on]
+        return [*((i, None) for i in self.on), *products]
+
+    def acting(self, pattern: Pattern) -> set[int]:
+        """The neurons of which a lacking weight acts in a region."""
+        return {i for i, p in self.pairs if pattern[-2][p]}
+
+    def columns(self, own: Sequence[int], features: Sequence[int], pattern: Pattern) -> list[int]:
+        """The coefficients of the further unknowns in one equation.
+
+        Args:
+            own, features: what the preactivations of the last layer, without lacking weights, and of the one below are.
+        """
+        acting = self.acting(pattern)
+        return [
+            0 if i not in acting else own[i] if p is None else features[p] if pattern[-2][p] else 0
+            for i, p in self.unknowns
+        ]
+
+    def fits(self, answers: Sequence[Vector]) -> bool:
+        """Do all neurons act on one side only, those that are on with the same coefficient wherever they are?"""
+        base = len(answers[0]) - len(self.unknowns)
+        count = (base - 1) // 2
+        for answer in answers if self.pairs else ():
+            sides = [(answer[i], -answer[count + i]) for i in range(count)]
+            if any(plus and minus for plus, minus in sides):
+                return False
+            if any(answer[base + number] not in sides[i] for number, i in enumerate(self.on)):
+                return False
+        return True
+
+    def put_in(self, known: Known, below: LayerBelow, before: Sequence[Vector], vectors: Sequence[Vector]) -> None:
+        """Put the weights that are told into the last layer, and for the others numbers that keep the rows off, or on.
+
+        Args:
+            below: the last layer, its signs decided; it is told which weights are known now.
+            before: the outputs' coefficients with all unknowns; products that are not told are 0.
+            vectors: the same over the last layer as it is now; corrected in place.
+        """
+        assert below.signs is not None
+        rows, base = list(known.layers[-1]), len(before[0]) - len(self.unknowns)
+        place = {unknown: base + number for number, unknown in enumerate(self.unknowns)}
+        solved = set()
+        for i, p in self.pairs if not self.aside else ():
+            (row,) = below.features[i]
+            stands = abs(rows[row].plus[p])
+            rows[row] = _with(rows[row], p, stands if i in self.on else -stands)
+            if i not in self.on:
+                continue
+            weights = {v[place[i, p]] / v[place[i, None]] for v in before if v[place[i, None]]}
+            if len(weights) == 1 and any(weights):
+                weight = weights.pop() * (-1 if below.signs[i] is Sign.NEGATIVE else 1)
+                rows[row], factor = with_weight(rows[row], p, weight - rows[row].plus[p])
+                solved.add((i, p))
+                for vector in vectors:
+                    vector[row] /= factor
+        known.replace_last(rows)
+        below.solved(solved)
+
+
+def _with(row: Row, feature: int, weight: int) -> Row:
+    return Row(tuple(weight if j == feature else w for j, w in enumerate(row.plus)), row.minus, row.bias, row.linear)
+
+
+def accounted_for(known: Known, lacking: Set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of the (neuron, feature) that the last layer lacks, those of rows that the outputs took to be off, or on."""
+    zero = {p for i, p in lacking if not known.layers[-1][i].plus[p]}  # where these are on, nothing was asked
+    return {(i, p) for i, p in lacking if p not in zero}
