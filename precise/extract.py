@@ -37,7 +37,6 @@ from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
-from precise.layers.open_weights import accounted_for
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
@@ -178,6 +177,7 @@ class _Run:
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
+        self.accounted: frozenset[tuple[int, int]] = frozenset()  # of the last layer's weights; see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
@@ -380,7 +380,7 @@ class _Run:
             with self.stage("output layer"):
                 self.known.replace_last(layer)
                 result, below = self.solve_outputs(0, frozenset(), MOST_LEFT_OUT, ORDERS)
-        self.report.output_equations = result.redundant
+        self.report.output_equations, self.accounted = result.redundant, result.accounted
         if not result.rows:
             raise _Incomplete(result.reason)
         self._signed(len(self.known.layers), below)
@@ -440,12 +440,12 @@ class _Run:
         return tuple(outputs)
 
     def postpone_lacking(self) -> None:
-        """So are those solved that the surfaces of their rows do not meet.
+        """So are those solved that the surfaces of their rows do not meet, but for those that the outputs account for.
 
         Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
         """
         last = len(self.known.layers) - 1
-        kept = accounted_for(self.known, {(i - 1, p - 1) for i, p in self.report.layers[last].lacking})
+        kept = {(i - 1, p - 1) for i, p in self.report.layers[last].lacking} & self.accounted
         self.report.layers[last].lacking = [
             (i, p) for i, p in self.report.layers[last].lacking if (i - 1, p - 1) not in kept
         ]

@@ -117,9 +117,3 @@ class OpenWeights:
 
 def _with(row: Row, feature: int, weight: int) -> Row:
     return Row(tuple(weight if j == feature else w for j, w in enumerate(row.plus)), row.minus, row.bias, row.linear)
-
-
-def accounted_for(known: Known, lacking: Set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Of the (neuron, feature) that the last layer lacks, those of rows that the outputs took to be off, or on."""
-    zero = {p for i, p in lacking if not known.layers[-1][i].plus[p]}  # where these are on, nothing was asked
-    return {(i, p) for i, p in lacking if p not in zero}

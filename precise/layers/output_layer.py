@@ -8,7 +8,7 @@ section 4.5).
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -49,6 +49,7 @@ class OutputResult:
     redundant: int  # equations that held beyond full rank
     reason: str = ""
     contradicted: Point | None = None  # a point whose region the known neurons cannot explain
+    accounted: frozenset[tuple[int, int]] = frozenset()  # (neuron, feature) that are lacking, with which it is right
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,11 @@ def solve_outputs(
         if isinstance(answers, OutputResult) or not weights.fits(answers):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
-        return _decided(known, systems, below, weights, answers)
+        apart = {
+            p for layer, _, p in avoided if layer == len(known.layers) - 1
+        }  # where these are on, nothing was asked
+        right = frozenset((i, p) for i, p in weights.pairs if p not in apart and not weights.aside)
+        return replace(_decided(known, systems, below, weights, answers), accounted=right)
     reason = "the outputs would need both sides of neurons that lack weights"
     return failed or OutputResult((), 0, reason)
 
