@@ -55,7 +55,8 @@ class LayerAlignment:
         return {match.value: counts[match] for match in Match if counts[match]}
 
 
-DWARFED = fmpq(2) ** 40  # times the median of a row's entries: far above what trained weights span
+# Times the median of a row's entries: below what stands for unknown weights, 2^32 times the largest known one.
+DWARFED = fmpq(2) ** 28
 
 Rows = list[list[fmpq]]  # (bias, weights ...) of every neuron
 
