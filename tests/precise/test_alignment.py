@@ -46,12 +46,13 @@ def test_one_unit_in_the_last_place_is_named_with_its_entry():
     assert align(NETWORK, mutants.shift_bias(NETWORK, 4, 2, "1e-40"))[3].pairs[1].entries == (0,)
 
 
-def test_weights_that_stand_for_unknown_ones_do_not_mix_rows_up():
+@pytest.mark.parametrize("bits", [31, 80])  # as in a copy, and as while it is recovered
+def test_weights_that_stand_for_unknown_ones_do_not_mix_rows_up(bits):
     other = mutants.permute_pair(NETWORK, 2, 1, 4)
     layers = list(other.layers)
     rows = [list(row) for row in layers[1].weights]
     for row in rows[:3]:
-        row[2] = fmpq(-(2**80))
+        row[2] = fmpq(-(2**bits))
     layers[1] = Layer(tuple(map(tuple, rows)), layers[1].biases)
     found = align(NETWORK, Network(tuple(layers)))
     assert [pair.second for pair in found[1].pairs] == [4, 2, 3, 1, 5]
