@@ -97,6 +97,8 @@ def solve_outputs(
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
     guesses = list(OpenWeights.guesses(known, lacking, below.separate))
+    if orders > 1:
+        del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
     rounds: list[list[_Region]] = []
