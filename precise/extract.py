@@ -400,8 +400,7 @@ class _Run:
         """Search the last layer again, between a point that it does not explain and others; true if that gave a row."""
         assert self.search is not None
         rows, report, number = self.search.result.rows, self.report.layers[-1], len(self.known.layers)
-        self.known.layers[-1] = rows
-        self.known.changed()
+        self.known.replace_last(rows)
         others = [*self.random.sample(self.witnesses, min(len(self.witnesses), RETURN_LINES))]
         generator = np.random.default_rng(self.random.getrandbits(64))
         others += [to_point(p) for p in random_points(self.known, generator, RETURN_LINES)[:RETURN_LINES]]
@@ -444,12 +443,10 @@ class _Run:
 
         Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
         """
-        last = len(self.known.layers) - 1
-        kept = {(i - 1, p - 1) for i, p in self.report.layers[last].lacking} & self.accounted
-        self.report.layers[last].lacking = [
-            (i, p) for i, p in self.report.layers[last].lacking if (i - 1, p - 1) not in kept
-        ]
-        lacking = self.report.unknown_weights()
+        last, lacking = self.report.layers[len(self.known.layers) - 1], self.report.unknown_weights()
+        kept = [(i, p) for i, p in last.lacking if (i - 1, p - 1) in self.accounted]
+        for i, p in kept:
+            lacking[len(self.known.layers) - 1, i - 1].remove(p - 1)
         for layer in {layer for layer, _ in lacking}:
             self.report.layers[layer].lacking = []
             mixed = set().union(*(features for (at, _), features in lacking.items() if at == layer))
@@ -458,7 +455,7 @@ class _Run:
                 for i, row in enumerate(self.known.layers[layer])
             ]
         self.postponed |= {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
-        self.report.layers[last].lacking += [(i + 1, p + 1) for i, p in sorted(kept)]
+        last.lacking = kept
         self.known.changed()
 
     def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:

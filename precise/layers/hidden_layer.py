@@ -396,10 +396,11 @@ class LayerSearch:
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             self._count("found twice")
             return False
-        alike = [n for n in range(len(self.result.rows)) if self._alike(n, outcome.row, outcome.lacking)]
-        if alike:
+        numbers = range(len(self.result.rows))
+        alike = next((n for n in numbers if self._alike(n, outcome.row, outcome.lacking)), None)
+        if alike is not None:
             self._count("found twice")
-            self._replace(alike[0], outcome)
+            self._replace(alike, outcome)
             return False
         self._note_lacking(len(self.result.rows), outcome)
         self.result.rows.append(outcome.row)

@@ -8,12 +8,12 @@ its output coefficient up to the sign: the outputs are linear in a and in all a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from flint import fmpq
 
-from precise.regions.local_map import Known, Pattern, Row
+from precise.regions.local_map import Known, Pattern
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.signs.linear_part import with_weight
@@ -62,16 +62,20 @@ class OpenWeights:
         """The neurons of which a lacking weight acts in a region."""
         return {i for i, p in self.pairs if pattern[-2][p]}
 
-    def columns(self, own: Sequence[int], features: Sequence[int], pattern: Pattern) -> list[int]:
-        """The coefficients of the further unknowns in one equation.
+    def columns(
+        self, own: Sequence[Sequence[int]], features: Sequence[Sequence[int]], pattern: Pattern
+    ) -> list[list[int]]:
+        """The coefficients of the further unknowns in the equations of one region.
 
         Args:
-            own, features: what the preactivations of the last layer, without lacking weights, and of the one below are.
+            own, features: what the preactivations of the last layer, without lacking weights, and of the one below are
+                in each equation.
         """
         acting = self.acting(pattern)
+        unknowns = [(i, p) if i in acting and (p is None or pattern[-2][p]) else None for i, p in self.unknowns]
         return [
-            0 if i not in acting else own[i] if p is None else features[p] if pattern[-2][p] else 0
-            for i, p in self.unknowns
+            [0 if at is None else row[at[0]] if at[1] is None else below[at[1]] for at in unknowns]
+            for row, below in zip(own, features, strict=True)
         ]
 
     def fits(self, answers: Sequence[Vector]) -> bool:
@@ -101,7 +105,9 @@ class OpenWeights:
         for i, p in self.pairs if not self.aside else ():
             (row,) = below.features[i]
             stands = abs(rows[row].plus[p])
-            rows[row] = _with(rows[row], p, stands if i in self.on else -stands)
+            plus = list(rows[row].plus)
+            plus[p] = stands if i in self.on else -stands
+            rows[row] = replace(rows[row], plus=tuple(plus))
             if i not in self.on:
                 continue
             weights = {v[place[i, p]] / v[place[i, None]] for v in before if v[place[i, None]]}
@@ -113,7 +119,3 @@ class OpenWeights:
                     vector[row] /= factor
         known.replace_last(rows)
         below.solved(solved)
-
-
-def _with(row: Row, feature: int, weight: int) -> Row:
-    return Row(tuple(weight if j == feature else w for j, w in enumerate(row.plus)), row.minus, row.bias, row.linear)

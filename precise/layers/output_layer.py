@@ -62,13 +62,19 @@ class _Region:
     features: list[list[int]]  # those of the layer below
     outputs: list[list[fmpq | int]]  # what every output does
 
-    def equations(self, output: int, weights: OpenWeights, separate: bool) -> list[list[fmpq | int]]:
-        silent, right = weights.acting(self.pattern), self.outputs[output]
-        more = [
-            weights.columns(own, features, self.pattern) if weights.pairs else []
-            for own, features in zip(self.own, self.features, strict=True)
-        ]
-        return _equations(self.own, self.pattern, right, separate, silent, more)
+    def told(self, weights: OpenWeights, separate: bool) -> _Told:
+        silent = weights.acting(self.pattern)
+        more = weights.columns(self.own, self.features, self.pattern) if weights.pairs else None
+        blocks = [_equations(self.own, self.pattern, right, separate, silent, more) for right in self.outputs]
+        return _Told(self.point, blocks)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The equations of every output that the region around a point gives."""
+
+    point: Point
+    blocks: list[list[list[fmpq | int]]]
 
 
 def solve_outputs(
@@ -101,50 +107,51 @@ def solve_outputs(
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
     points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     rounds: list[list[_Region]] = []
     failed: OutputResult | None = None
     for weights in guesses:
-        regions: list[_Region] = []
+        unknowns = base + len(weights.unknowns)
+        told: list[_Told] = []
         for number, count in enumerate(FRESH_POINTS):
             if number == len(rounds):
                 points += [_random_point(known, generator) for _ in range(count)]
                 rounds.append(_regions(probe, known, points, tests, avoided, guesses[0]))
                 points = _unusual(known, generator, count) if left_out else []
-            regions += [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
-            systems, refused = _agreeing(regions, weights, known, below.separate, left_out, orders, random)
+            regions = [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
+            told += [region.told(weights, below.separate) for region in regions]
+            systems, refused = _agreeing(told, probe.oracle.output_width, unknowns, left_out, orders, random)
             if refused is not None or not any(system.open_unknowns() for system in systems):
                 break
         if refused is not None:
-            failed = failed or _contradicted(systems, refused, weights, below.separate)
+            failed = failed or _contradicted(systems, refused)
             continue
         if left_out:
-            _leave_idle(systems, regions, weights, below.separate)
-        answers = _answers(systems, weights)
+            _leave_idle(systems, told, base)
+        answers = _answers(systems, base)
         if isinstance(answers, OutputResult) or not weights.fits(answers):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
-        apart = {
-            p for layer, _, p in avoided if layer == len(known.layers) - 1
-        }  # where these are on, nothing was asked
-        right = frozenset((i, p) for i, p in weights.pairs if p not in apart and not weights.aside)
+        unasked = {p for layer, _, p in avoided if layer == len(known.layers) - 1}
+        right = frozenset((i, p) for i, p in weights.pairs if p not in unasked and not weights.aside)
         return replace(_decided(known, systems, below, weights, answers), accounted=right)
     reason = "the outputs would need both sides of neurons that lack weights"
     return failed or OutputResult((), 0, reason)
 
 
-def _contradicted(systems: Sequence[RowSystem], refused: _Region, weights: OpenWeights, separate: bool) -> OutputResult:
-    contradicts = (not s.accepts(refused.equations(n, weights, separate)) for n, s in enumerate(systems))
-    number = list(contradicts).index(True)
+def _contradicted(systems: Sequence[RowSystem], refused: _Told) -> OutputResult:
+    pairs = zip(systems, refused.blocks, strict=True)
+    number = next(n for n, (system, block) in enumerate(pairs) if not system.accepts(block))
     reason = f"output {number + 1}: the recovered neurons do not explain the oracle, which may have others"
     return OutputResult((), systems[number].redundant, reason, contradicted=refused.point)
 
 
-def _leave_idle(systems: Sequence[RowSystem], regions: Sequence[_Region], weights: OpenWeights, separate: bool) -> None:
+def _leave_idle(systems: Sequence[RowSystem], told: Sequence[_Told], base: int) -> None:
     """Take coefficients as 0 that act in no region; the sign of a neuron of which both sides do stays open."""
-    equations = [equation for region in regions for equation in region.equations(0, weights, separate)]
-    for system in systems:
-        for unknown in range(system.unknowns - len(weights.unknowns)):
-            if not any(equation[unknown] for equation in equations):
+    equations = [equation for at in told for equation in at.blocks[0]]  # of all outputs, but for the right-hand sides
+    for unknown in range(base):
+        if not any(equation[unknown] for equation in equations):
+            for system in systems:
                 system.add([_single(unknown, system.unknowns)])
 
 
@@ -176,31 +183,24 @@ def _acts(known: Known, pattern: Pattern, layer: int, neuron: int, feature: int)
 
 
 def _agreeing(
-    regions: Sequence[_Region],
-    weights: OpenWeights,
-    known: Known,
-    separate: bool,
-    left_out: float,
-    orders: int,
-    random: Random,
-) -> tuple[list[RowSystem], _Region | None]:
+    told: Sequence[_Told], outputs: int, unknowns: int, left_out: float, orders: int, random: Random
+) -> tuple[list[RowSystem], _Told | None]:
     """Equations that agree, and a region that contradicts them if more than the share of `left_out` do."""
-    order = list(regions)
+    order = list(told)
     most = int(left_out * len(order))
-    unknowns = len(known.layers[-1]) * (2 if separate else 1) + 1 + len(weights.unknowns)
-    systems = [RowSystem(unknowns) for _ in range(len(order[0].outputs) if order else 1)]
-    refused: list[_Region] = []
     for _ in range(orders):
         if left_out:
             random.shuffle(order)
-        systems, refused = [RowSystem(unknowns) for _ in systems], []
-        for region in order:
-            blocks = [region.equations(number, weights, separate) for number in range(len(systems))]
-            if all(system.accepts(block) for system, block in zip(systems, blocks, strict=True)):
-                for system, block in zip(systems, blocks, strict=True):
+        systems = [RowSystem(unknowns) for _ in range(outputs)]
+        refused: list[_Told] = []
+        for at in order:
+            pairs = list(zip(systems, at.blocks, strict=True))
+            fits = not most or all(system.accepts(block) for system, block in pairs)  # if any may be left out
+            if fits:
+                for system, block in pairs:
                     system.add(block)
-            else:
-                refused.append(region)
+            if not fits or not all(system.consistent for system in systems):
+                refused.append(at)
             if len(refused) > most:
                 break
         if len(refused) <= most:
@@ -208,17 +208,18 @@ def _agreeing(
     return systems, refused[-1]
 
 
-def _answers(systems: Sequence[RowSystem], weights: OpenWeights) -> list[list[fmpq]] | OutputResult:
-    """What the equations of every output tell; further unknowns that they leave open are 0."""
+def _answers(systems: Sequence[RowSystem], base: int) -> list[list[fmpq]] | OutputResult:
+    """What the equations of every output tell; unknowns from `base` on that they leave open are 0."""
     answers = []
-    base = systems[0].unknowns - len(weights.unknowns)
     for number, system in enumerate(systems, 1):
+        told = system.determined()
         for unknown in range(base, system.unknowns):
-            if not system.determined()[unknown]:
+            if not told[unknown]:
                 system.add([_single(unknown, system.unknowns)])
+                told = system.determined()
         answer = system.solve()
         if answer is None:
-            reason = f"output {number}: {system.determined()[:base].count(False)} of {base} coefficients are left open"
+            reason = f"output {number}: {told[:base].count(False)} of {base} coefficients are left open"
             return OutputResult((), min(system.redundant for system in systems), reason)
         answers.append(answer)
     return answers

@@ -163,7 +163,7 @@ class LayerBelow:
         kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
         self._set(signs, apply_signs(self._known.layers[self._index], kept))
         self.twins, self.features = signs.count(Sign.BOTH), rows_of(kept)
-        self.rows_assumed = [row for j in self.assumed for row in rows_of(kept)[j]]
+        self.rows_assumed = [row for j in self.assumed for row in self.features[j]]
         chosen = acting_unknowns(kept)
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
