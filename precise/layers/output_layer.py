@@ -126,7 +126,7 @@ def solve_outputs(
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        if left_out:
+        if left_out and told:
             _leave_idle(systems, told, base)
         answers = _answers(systems, base)
         if isinstance(answers, OutputResult) or not weights.fits(answers):

@@ -108,3 +108,16 @@ def test_a_row_is_on_or_off_where_a_weight_acts_that_it_lacks(seed: int, side: i
         value = sum((w * max(v, 0) for w, v in zip(output.weights, values, strict=True)), fmpq(0))
         unit = 1 << FRACTION_BITS
         assert value / unit + output.bias == network([fmpq(v, unit) for v in point])[0]
+
+
+def test_where_nothing_may_be_asked_all_coefficients_of_all_outputs_stay_open() -> None:
+    network = random_network((6, 8, 6, 3), 1)
+    (always_on, *others), rows = rows_of(network, 0), rows_of(network, 1)
+    known = Known(6, [[replace(always_on, linear=True), *others], [rows[0].without([0]), *rows[1:]]])
+    lacking = {(1, 0, 0)}
+    probe = Probe(ExactOracle(network), range(6), [1, 1, 1])
+    result = solve_outputs(
+        probe, known, LayerBelow(known, 1, 0, Random(1)), [], Random(1), left_out=0.25, lacking=lacking
+    )
+    assert result.rows == ()
+    assert result.reason == "output 1: 13 of 13 coefficients are left open"
