@@ -360,7 +360,7 @@ class _Run:
         for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
         report.opposite_twins, report.always_active = below.twins, below.always_active
-        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.lacking | below.ignored_lacking)]
+        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.unknown_weights)]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -461,10 +461,10 @@ class _Run:
     def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:
         """Find neurons that their layers' searches did not meet, until the copy is right wherever it is tried."""
         layers = self.report.layers
-        short = [layer.width is not None and layer.rows + layer.opposite_twins < layer.width for layer in layers]
-        incomplete = [number for number, layer in enumerate(layers) if short[number] or layer.lacking]
+        room = {n: at.width - at.rows - at.opposite_twins for n, at in enumerate(layers) if at.width is not None}
+        incomplete = [number for number, layer in enumerate(layers) if room.get(number, 0) > 0 or layer.lacking]
         lacking = self.report.unknown_weights()
-        search = LastSearch(self.probe, self.known, incomplete, lacking, follow, self.random)
+        search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:

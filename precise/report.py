@@ -38,7 +38,7 @@ class LayerReport:
     seconds_critical_points: float = 0.0
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
-    lacking: list[tuple[int, int]] = field(default_factory=list)  # (neuron, input neuron), from 1: weights not known
+    lacking: list[tuple[int, int]] = field(default_factory=list)  # (row, row below), from 1: weights not known
     without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on
     through: int | None = None  # the layer up to which neurons stand here, as all look alike behind a single one
@@ -100,7 +100,7 @@ class Report:
         return found
 
     def unknown_weights(self) -> dict[tuple[int, int], set[int]]:
-        """Neurons below whose weight a neuron lacks, by (layer, neuron), all from 0."""
+        """Rows below whose weight a row lacks, by (layer, row), all from 0; a neuron of open sign has two rows."""
         found: dict[tuple[int, int], set[int]] = {}
         for number, layer in enumerate(self.layers):
             for neuron, feature in layer.lacking:

@@ -37,6 +37,7 @@ class Unfinished:
 
     partial: PartialRow
     close: bool = False  # take the row without coefficients of neurons that it cannot be shown to meet
+    supposed: bool = False  # take it also where it predicts nothing that could be asked: the caller has other evidence
 
 
 Candidate = CriticalPoint | Assembled | Unfinished
@@ -133,4 +134,5 @@ class Follower:
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
         seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only)
-        return seen.present > len(seen.absent) and not seen.deeper
+        supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
+        return (supposed or seen.present > len(seen.absent)) and not seen.deeper

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from random import Random
 from time import perf_counter
@@ -38,6 +38,7 @@ RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper laye
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
 PATIENT = 96  # candidates without a row, at least, before a layer is left to what is found at the end
+LATER = 8192  # queries without a row after which those that the last layer lacks are found at less cost at the end
 RARER = 6  # and so many times the most that one of its rows has taken
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
@@ -109,6 +110,7 @@ class LayerSearch:
         self._patience = patience
         self._progress = progress
         self._since = 0
+        self._spent = 0  # queries when the latest row was found
         self._doubt = FIRST_DOUBT
         self._given: list[SearchedLine] | None = None  # lines to search, and no others
         self.result = LayerResult(list(found or []))
@@ -145,13 +147,18 @@ class LayerSearch:
         open_before = self.below.signs is None
         self._decide(final=True)
         if open_before and self.below.signs is not None and len(self.result.rows) < self._width:
-            self._since = self._empty = 0  # with the signs, rows have half as many unknowns
+            self._begin_again()  # with the signs, rows have half as many unknowns
             self._search()
         if len(self.result.rows) < self._width and self.below.signs is not None:
             self._followed(self._unfinished(close=True))
         if self.below.loose:
             self._release()
         return self.result
+
+    def _begin_again(self) -> None:
+        """Be as patient as at first."""
+        self._since = self._empty = 0
+        self._spent = self.result.queries
 
     def _release(self) -> None:
         """Give up the coefficients of neurons that stand for weights which the layer below lacks."""
@@ -167,7 +174,7 @@ class LayerSearch:
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
-        self._since = self._empty = 0
+        self._begin_again()
         self._given = list(lines)
         self._search()
         self._given = None
@@ -183,7 +190,7 @@ class LayerSearch:
         self._followed(self._assembled())
         rows = [self._vector(row) for row in self.result.rows]
         fresh = (c for c in self._unfinished(close=True) if not any(c.partial.met_by(row) for row in rows))
-        self._followed(fresh)
+        self._followed(replace(candidate, supposed=True) for candidate in fresh)
 
     def _search(self) -> None:
         start, lines = perf_counter(), self.result.seconds_lines
@@ -207,7 +214,7 @@ class LayerSearch:
                 self._fresh = False
             if self._suggested:
                 yield self._suggested.pop(0)
-            elif self._due or self._since >= self._most or self._empty >= self._patience.lines:
+            elif self._due or self._since >= self._most or self._empty >= self._patience.lines or self._dear:
                 return
             elif self._waiting:
                 yield self._waiting.pop(0)
@@ -304,7 +311,7 @@ class LayerSearch:
         if dropped:
             self._refuted += [row for number, row in enumerate(self.result.rows) if number not in kept]
             self.result.keep(kept)
-            self._since = self._empty = 0
+            self._begin_again()
             self._fresh = True
             self._changed()
         self.result.seconds_rows += perf_counter() - start
@@ -317,6 +324,12 @@ class LayerSearch:
         most = self._patience.candidates if later is None else later
         tries = [record.tries for record in self.result.records]
         return min(most, max(self._patience.least, RARER * max(tries))) if tries and self._width < sys.maxsize else most
+
+    @property
+    def _dear(self) -> bool:
+        """Would the last hidden layer's next row cost more here than at the end?"""
+        known = self._last and self._width < sys.maxsize and bool(self.result.rows)
+        return known and self.result.queries - self._spent >= LATER
 
     @property
     def _dry(self) -> bool:
@@ -407,6 +420,7 @@ class LayerSearch:
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
         self._since = self.result.candidates_since = self.result.lines_since = 0
+        self._spent = self.result.queries
         self._anew = DRY
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True

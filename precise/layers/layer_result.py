@@ -39,6 +39,11 @@ class LayerResult:
     queries_lines: int = 0
     queries_rows: int = 0
 
+    @property
+    def queries(self) -> int:
+        """All that were asked for the layer."""
+        return self.queries_lines + self.queries_rows
+
     def lacking_of(self, number: int) -> tuple[int, ...]:
         """The features whose weight a row lacks."""
         return tuple(sorted(feature for i, feature in self.lacking if i == number))

@@ -49,7 +49,7 @@ class OutputResult:
     redundant: int  # equations that held beyond full rank
     reason: str = ""
     contradicted: Point | None = None  # a point whose region the known neurons cannot explain
-    accounted: frozenset[tuple[int, int]] = frozenset()  # (neuron, feature) that are lacking, with which it is right
+    accounted: frozenset[tuple[int, int]] = frozenset()  # (row, feature) that are lacking, with which it is right
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,10 @@ def solve_outputs(
         if isinstance(answers, OutputResult) or not weights.fits(answers):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
+        decided = _decided(known, systems, below, weights, answers)
         unasked = {p for layer, _, p in avoided if layer == len(known.layers) - 1}
-        right = frozenset((i, p) for i, p in weights.pairs if p not in unasked and not weights.aside)
-        return replace(_decided(known, systems, below, weights, answers), accounted=right)
+        right = [(i, p) for i, p in weights.pairs if p not in unasked and not weights.aside]
+        return replace(decided, accounted=frozenset((row, p) for i, p in right for row in below.features[i]))
     reason = "the outputs would need both sides of neurons that lack weights"
     return failed or OutputResult((), 0, reason)
 

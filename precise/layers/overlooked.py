@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+from flint import fmpq
 
 from precise.equations.partial_rows import PartialRow
 from precise.layers.always_active import joined_with_linear
-from precise.layers.differing import Seen, copy_of, first_change, spread, surprise
+from precise.layers.differing import Copy, Seen, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.insertion import appended, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
 from precise.layers.pieces import factors, joined
-from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, with_weights
+from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, vectors, with_rows, with_weights
+from precise.layers.recognition import possible_layers, recognised
 from precise.layers.surprise import nearest
 from precise.regions.aim import random_points
 from precise.regions.critical_points import CriticalPoint
@@ -29,10 +31,12 @@ from precise.regions.extremes import Extremes
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
+from precise.regions.walk import Surface, Walker
 from precise.signatures.reach import Where
 from precise.signs.exact import Sign
 
 BATCH = 64  # points climbed to at once
+CLOSELY = 12  # points where the copy is wrong that are looked at first, before others are looked for around them
 QUIET = 16  # such batches of either kind without a surprise, for every incomplete layer, before none is overlooked
 
 
@@ -59,6 +63,7 @@ class LastSearch:
         probe: Probe,
         known: Known,
         incomplete: Sequence[int],
+        room: Mapping[int, int],
         lacking: Mapping[Where, Set[int]],
         follow: Follow,
         random: Random,
@@ -67,12 +72,14 @@ class LastSearch:
 
         Args:
             known: all hidden layers; changed in place when a neuron is found.
-            incomplete: the layers, from 0 and in order, that may lack neurons.
+            incomplete: the layers, from 0 and in order, that lack neurons, weights of them, or perhaps either.
+            room: for those of which the width is known, how many neurons they lack.
             lacking: neurons below whose weight a neuron lacks.
         """
         self._probe = probe
         self._known = known
         self._incomplete = tuple(incomplete)
+        self._room = dict(room)
         self._follow = follow
         self._random = random
         self._generator = np.random.default_rng(random.getrandbits(64))
@@ -80,6 +87,7 @@ class LastSearch:
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
         self._aimed_at: set[tuple[int, int, int]] = set()  # (layer, neuron, feature) of weights that were aimed at
         self._aim: tuple[int, int, int] | None = None  # the weight that is aimed at
+        self._in_vain: set[Where] = set()  # neurons that were solved again without a gain since the copy changed last
         self._calm = False  # did all unusual points fit, once?
         self._fresh = True  # has the copy changed since?
         self.quiet = False  # was there no point at last where the copy is wrong?
@@ -102,25 +110,43 @@ class LastSearch:
             return None
         looked, pool = begun
         self.wrong += looked.surprising
-        turns: dict[Where, list[Point]] = {}
-        for layer in self._incomplete:
+        seen = Seen(copy, looked.fitting, looked.surprising)
+        changes, turns = self._changes(copy, looked.surprising[:CLOSELY], looked.fitting)
+        surfaces = self._surfaces(changes)
+        found = self._recognised(surfaces, outputs) or self._resolved_at(turns, outputs, seen)
+        if found is not None:
+            return found
+        turns = {}
+        likely = {layer for surface in surfaces.values() for layer in self._possible(surface)}
+        for layer in sorted(likely) or self._incomplete:
             below = Known(known.inputs, known.layers[:layer])
             more = spread(probe, copy, below, looked.surprising, pool, generator)
             fitting = looked.fitting + more.fitting
-            surfaces: list[CriticalPoint] = []
-            for point in more.surprising:
-                first = first_change(probe, known, copy, nearest(fitting, point), point)
-                if first is None:
-                    continue
-                if first.known is None:
-                    surfaces.append(first.at)
-                else:
-                    turns.setdefault(first.known, []).append(first.at.at)
-            found = self._among(surfaces, layer, outputs, Seen(copy, fitting, more.surprising))
+            changes, others = self._changes(copy, more.surprising, fitting)
+            surfaces = self._surfaces(changes)
+            for where, points in others.items():
+                turns.setdefault(where, []).extend(points)
+            found = self._recognised(surfaces, outputs)
+            if found is None:
+                own = [changes[n] for n, surface in surfaces.items() if layer in self._possible(surface)]
+                found = self._among(own, layer, outputs, Seen(copy, fitting, more.surprising)) if own else None
             if found is not None:
                 return found
-        seen = Seen(copy, looked.fitting, looked.surprising)
-        return next(filter(None, (self._resolved(*turn, outputs, seen) for turn in turns.items())), None)
+        return self._resolved_at(turns, outputs, seen)
+
+    def _changes(
+        self, copy: Copy, surprising: Sequence[Point], fitting: Sequence[Point]
+    ) -> tuple[list[CriticalPoint], dict[Where, list[Point]]]:
+        """Where the copy ceases to be right on the way to these points: at a known neuron's surface, or at none's."""
+        surfaces: list[CriticalPoint] = []
+        turns: dict[Where, list[Point]] = {}
+        for point in surprising:
+            first = first_change(self._probe, self._known, copy, nearest(fitting, point), point)
+            if first is not None and first.known is None:
+                surfaces.append(first.at)
+            elif first is not None and first.known is not None:
+                turns.setdefault(first.known, []).append(first.at.at)
+        return surfaces, turns
 
     def _places(self) -> Iterator[Vector]:
         """Points where the copy may be wrong, the most telling ones first, shape (points, inputs) each."""
@@ -136,6 +162,7 @@ class LastSearch:
     def _progressed(self) -> None:
         """The copy has changed: what was aimed at may show more."""
         self._fresh = True
+        self._in_vain.clear()
         self.wrong.clear()
         if self._aim is not None:
             self._aimed_at.discard(self._aim)
@@ -166,6 +193,48 @@ class LastSearch:
                     self._aim = weight
                     yield points
                 self._aim = None
+
+    def _surfaces(self, changes: Sequence[CriticalPoint]) -> dict[int, Surface]:
+        """The surfaces at these critical points, by their numbers: 2 queries each."""
+        walker = Walker(self._probe, self._known)
+        found = {n: walker.surface(at.before, at.at, at.after) for n, at in enumerate(changes)}
+        return {n: surface for n, surface in found.items() if surface is not None}
+
+    def _possible(self, surface: Surface) -> list[int]:
+        """The incomplete layers that a surface may belong to."""
+        return possible_layers(self._known, surface, self._incomplete)
+
+    def _recognised(self, surfaces: Mapping[int, Surface], outputs: Sequence[OutputRow]) -> Overlooked | None:
+        """Give a row the weights that it lacks if one of these surfaces is its own."""
+        for surface in surfaces.values():
+            for (layer, number), lacking in sorted(self.lacking.items()):
+                told = recognised(self._known, surface, layer, self._known.layers[layer][number], lacking)
+                if told:
+                    near = [other.point for other in surfaces.values()]
+                    return Overlooked(layer, number, self._given(layer, number, told, outputs, near), False)
+        return None
+
+    def _given(
+        self, layer: int, number: int, told: Mapping[int, fmpq], outputs: Sequence[OutputRow], near: Sequence[Point]
+    ) -> tuple[OutputRow, ...]:
+        """Put weights of a neuron that are known now into its row, and solve what was not told without them."""
+        rows = vectors(self._known, outputs, layer)
+        for feature, weight in told.items():
+            rows[number][feature] = weight
+        outputs = with_rows(self._known, outputs, layer, rows)
+        self.lacking[layer, number] -= set(told)
+        self._progressed()
+        return self._told_again([(layer, number), *((layer - 1, feature) for feature in sorted(told))], outputs, near)
+
+    def _resolved_at(
+        self, turns: Mapping[Where, Sequence[Point]], outputs: Sequence[OutputRow], seen: Seen
+    ) -> Overlooked | None:
+        for where, points in turns.items():
+            found = self._resolved(where, points, outputs, seen) if where not in self._in_vain else None
+            if found is not None:
+                return found
+            self._in_vain.add(where)
+        return None
 
     def _resolved(
         self, where: Where, points: Sequence[Point], outputs: Sequence[OutputRow], seen: Seen
@@ -246,10 +315,14 @@ class LastSearch:
         for number, row in enumerate(search.result.rows[had:], had):
             lacking = frozenset(search.result.lacking_of(number))
             same = self._same(layer, row, lacking)
+            if same is None and self._room.get(layer, 1) <= 0:
+                continue
             before, kept = list(known.layers), (self._parts, self.lacking)
             taken = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
             if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
                 self._progressed()
+                if same is None and layer in self._room:
+                    self._room[layer] -= 1
                 self._parts[layer, taken[0]] = search.result.parts.get(number, [])
                 return Overlooked(layer, *taken, same is None)
             known.layers[:] = before
@@ -307,11 +380,22 @@ class LastSearch:
         else:
             column = [row.plus[number] / scale for row in known.layers[layer + 1]]
             outputs = with_weights(known, outputs, layer + 1, number, column)
-        others = [(layer, number), *((layer - 1, feature) for feature in sorted(absent - lacking))]
-        for below, neuron in others:  # what is lacking there was perhaps told together with what was lacking here
-            if unseen := self._lack_it(below, neuron):
-                solved = self._solved_again(below, neuron, unseen, outputs, near if below == layer else ())
-                self._lacks(below + 1, neuron, solved.unseen)
+        return self._told_again(
+            [(layer, number), *((layer - 1, feature) for feature in sorted(absent - lacking))], outputs, near
+        )
+
+    def _told_again(
+        self, neurons: Sequence[Where], outputs: Sequence[OutputRow], near: Sequence[Point]
+    ) -> tuple[OutputRow, ...]:
+        """Solve what lacks the weights of these: it was perhaps told together with what was lacking of the first.
+
+        Args:
+            near: points by the first one's surface.
+        """
+        for layer, neuron in neurons:
+            if unseen := self._lack_it(layer, neuron):
+                solved = self._solved_again(layer, neuron, unseen, outputs, near if layer == neurons[0][0] else ())
+                self._lacks(layer + 1, neuron, solved.unseen)
                 outputs = solved.outputs
         return tuple(outputs)
 

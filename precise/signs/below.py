@@ -82,6 +82,11 @@ class LayerBelow:
         return sorted({*self.loose, *(feature for i in lacking for feature in self.features[i])})
 
     @property
+    def unknown_weights(self) -> set[tuple[int, int]]:
+        """(row, feature) of weights that are not known, of the layer as it is now: one neuron may have two rows."""
+        return {(row, p) for i, p in self.lacking | self.ignored_lacking for row in self.features[i]}
+
+    @property
     def separate(self) -> bool:
         """Does a row have unknowns for both sides of every neuron?"""
         return self.signs is None and not self.free
@@ -174,6 +179,10 @@ class LayerBelow:
             return None
         before = self._known.layers[self._index][: self._count]
         self._set(settled.signs, settled.layer)
+        twins = {row.negated(): n for n, row in enumerate(settled.layer) if n >= self._count and not row.linear}
+        self.features = [
+            [j, *([twins[row]] if row in twins else [])] for j, row in enumerate(settled.layer[: self._count])
+        ]
         self.loose = [n for n, row in enumerate(settled.layer) if row.linear and self._by_ignored(row)]
         self.twins, self.always_active = settled.twins, settled.always_active
         self.solved(settled.solved)

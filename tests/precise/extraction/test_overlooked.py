@@ -77,7 +77,7 @@ def test_a_rare_neuron_is_found_where_the_copy_is_wrong(layer: int) -> None:
     known, fewer = without(true, outputs, layer, 2)
     probe = Probe(ExactOracle(network), range(8), [3, 5])
     with shared(probe, Workers()) as crew:
-        search = LastSearch(probe, known, [1, 2], {}, crew.follow, Random(1))
+        search = LastSearch(probe, known, [1, 2], {}, {}, crew.follow, Random(1))
         last: Sequence[OutputRow] = fewer
         for _ in range(8):
             found = search.next(last)
@@ -110,7 +110,7 @@ def test_a_neuron_that_was_not_seen_to_act_gets_its_output_weights(side: Sign, t
     silent = [replace(o, weights=(*o.weights[:2], fmpq(0), *o.weights[3:], *[fmpq(0)] * len(added))) for o in outputs]
     probe = Probe(ExactOracle(network), range(8), [3, 5])
     with shared(probe, Workers()) as crew:
-        found = LastSearch(probe, known, [2], {}, crew.follow, Random(1)).next(silent)
+        found = LastSearch(probe, known, [2], {}, {}, crew.follow, Random(1)).next(silent)
     assert found is not None
     assert not found.fresh
     assert (found.layer, found.neuron, found.side) == (2, 2, side)
@@ -123,7 +123,7 @@ def test_where_nothing_is_missing_nothing_is_found() -> None:
     before = [list(rows) for rows in known.layers]
     probe = Probe(ExactOracle(network), range(8), [3, 5])
     with shared(probe, Workers()) as crew:
-        search = LastSearch(probe, known, [1, 2], {}, crew.follow, Random(1))
+        search = LastSearch(probe, known, [1, 2], {}, {}, crew.follow, Random(1))
         assert search.next(outputs) is None
         assert search.quiet
     assert known.layers == before
