@@ -67,6 +67,11 @@ def rarely_on(known: Known, layer: int, row: Row, lacking: Set[int], random: Ran
     return replace(chosen, plus=tuple(-large if j in lacking else w for j, w in enumerate(chosen.plus)))
 
 
+def kept_off(row: Row, lacking: Set[int]) -> Row:
+    """The row with what stands for weights that it lacks on the side on which it is off."""
+    return replace(row, plus=tuple(-abs(w) if j in lacking else w for j, w in enumerate(row.plus)))
+
+
 def turned_around(row: Row, lacking: Set[int]) -> Row:
     """The row with its other side called positive; what it lacks keeps it off all the same."""
     return replace(row.negated(), plus=tuple(w if j in lacking else -w for j, w in enumerate(row.plus)))

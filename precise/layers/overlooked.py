@@ -19,7 +19,7 @@ from precise.equations.partial_rows import PartialRow
 from precise.layers.always_active import joined_with_linear
 from precise.layers.differing import Copy, Seen, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
-from precise.layers.insertion import appended, rarely_on, turned_around
+from precise.layers.insertion import appended, kept_off, rarely_on, turned_around
 from precise.layers.output_layer import OutputRow, combined
 from precise.layers.pieces import factors, joined
 from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, vectors, with_rows, with_weights
@@ -246,7 +246,8 @@ class LastSearch:
         if not unseen:
             return None
         solved = self._solved_again(*where, unseen, outputs, points)
-        if len(solved.unseen) >= len(unseen):
+        copy = copy_of(self._known, combined(solved.outputs, self._probe.choice))
+        if len(solved.unseen) >= len(unseen) and not seen.better(copy):  # with rows kept off that were on, it may be
             self._known.layers[:] = before
             self._known.changed()
             return None
@@ -264,7 +265,9 @@ class LastSearch:
         if any(output.weights[n] for output in outputs for n in both):
             return None
         silent = Row((0,) * len(row.plus), (0,) * len(row.minus), 0)
-        for side, tried in ((Sign.POSITIVE, row), (Sign.NEGATIVE, row.negated())):
+        lacking = self.lacking.get((last, neuron), frozenset())
+        off = kept_off(row, lacking)
+        for side, tried in ((Sign.POSITIVE, off), (Sign.NEGATIVE, turned_around(off, lacking))):
             known.layers[last] = [
                 tried if n == neuron else silent if n in both else other for n, other in enumerate(before)
             ]
