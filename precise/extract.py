@@ -377,6 +377,10 @@ class _Run:
             result, below = self.solved_outputs()
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
+        dear = self.search is not None and self.search.dear
+        if not result.rows and dear and self.searched_again(LayerSearch.onward):
+            layer = list(self.known.layers[-1])
+            result, below = self.solved_outputs()
         if not result.rows and not self.whole_below:
             with self.stage("output layer"):
                 self.known.replace_last(layer)
@@ -398,15 +402,22 @@ class _Run:
         return result, below
 
     def returned(self, contradicted: Point) -> bool:
-        """Search the last layer again, between a point that it does not explain and others; true if that gave a row."""
+        """Search the last layer between a point that it does not explain and others; true if that gave a row."""
         assert self.search is not None
-        rows, report, number = self.search.result.rows, self.report.layers[-1], len(self.known.layers)
-        self.known.replace_last(rows)
+        self.known.replace_last(self.search.result.rows)
         others = [*self.random.sample(self.witnesses, min(len(self.witnesses), RETURN_LINES))]
         generator = np.random.default_rng(self.random.getrandbits(64))
         others += [to_point(p) for p in random_points(self.known, generator, RETURN_LINES)[:RETURN_LINES]]
+        lines = [line_between(contradicted, other) for other in others]
+        return self.searched_again(lambda search: search.across(lines))
+
+    def searched_again(self, further: Callable[[LayerSearch], object]) -> bool:
+        """Search the last layer once more, as its outputs could not be solved; true if that gave a row."""
+        assert self.search is not None
+        rows, report, number = self.search.result.rows, self.report.layers[-1], len(self.known.layers)
+        self.known.replace_last(rows)
         before = len(rows)
-        self.search.across([line_between(contradicted, other) for other in others])
+        further(self.search)
         self._record(self.search.result, report)
         self._signed(number - 1, self.search.below)
         self.found(self.search, report.width)

@@ -93,7 +93,7 @@ class LayerSearch:
             found: rows of an earlier search, once the signs of the layer below are known.
             parts: of rows that are not among them as they are.
         """
-        self._last = last
+        self._last = self._thrifty = last
         self._avoided = set(avoided)
         self._seldom: tuple[bool, dict[int, bool]] | None = None  # see `_rare`, with separate sides or without
         self.postponed: list[int] = []  # neurons below whose weights are taken as 0 for now
@@ -168,6 +168,17 @@ class LayerSearch:
         self.result.parts, self._partial = {}, PartialRows(self._unknowns)
         self._changed()
 
+    def onward(self) -> None:
+        """Search on with all patience, once the search has ended because it was dear.
+
+        Raises:
+            BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
+        """
+        self._thrifty = False
+        self._search()
+        self._decide(final=True)
+        self._followed(self._unfinished(close=True))
+
     def across(self, lines: Sequence[SearchedLine]) -> None:
         """Follow what these lines meet, once the search has ended without all rows.
 
@@ -214,7 +225,7 @@ class LayerSearch:
                 self._fresh = False
             if self._suggested:
                 yield self._suggested.pop(0)
-            elif self._due or self._since >= self._most or self._empty >= self._patience.lines or self._dear:
+            elif self._due or self._since >= self._most or self._empty >= self._patience.lines or self.dear:
                 return
             elif self._waiting:
                 yield self._waiting.pop(0)
@@ -326,9 +337,9 @@ class LayerSearch:
         return min(most, max(self._patience.least, RARER * max(tries))) if tries and self._width < sys.maxsize else most
 
     @property
-    def _dear(self) -> bool:
+    def dear(self) -> bool:
         """Would the last hidden layer's next row cost more here than at the end?"""
-        known = self._last and self._width < sys.maxsize and bool(self.result.rows)
+        known = self._thrifty and self._width < sys.maxsize and bool(self.result.rows)
         return known and self.result.queries - self._spent >= LATER
 
     @property
