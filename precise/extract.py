@@ -38,6 +38,7 @@ from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
+from precise.layers.linear_rest import told_apart
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
@@ -493,9 +494,31 @@ class _Run:
                         undecided[0].sign = found.side.name.lower()
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
         self.wrong = search.wrong
+        outputs = self.last_layer_told_apart(outputs, search.lacking)
         for number, layer in enumerate(layers):
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
         return outputs
+
+    def last_layer_told_apart(
+        self, outputs: tuple[OutputRow, ...], lacking: dict[tuple[int, int], frozenset[int]]
+    ) -> tuple[OutputRow, ...]:
+        """Decide signs of the last layer that what it hands on linearly has left open.
+
+        Args:
+            lacking: by (layer, row) from 0; changed in place.
+        """
+        report, last = self.report.layers[-1], len(self.known.layers) - 1
+        told = told_apart(self.known, outputs, {n: fs for (layer, n), fs in lacking.items() if layer == last})
+        if told is None or len(told.rows) != len(report.neurons):
+            return outputs
+        self.known.replace_last(told.rows)
+        for neuron, negative in zip(report.neurons, told.negative, strict=True):
+            neuron.sign = "negative" if negative else "positive"
+        report.always_active = 0
+        for where in [where for where in lacking if where[0] == last]:
+            del lacking[where]
+        lacking.update({(last, n): features for n, features in told.lacking.items()})
+        return told.outputs
 
     def columns(self, outputs: Sequence[OutputRow], crew: Shared) -> Sequence[Sequence[fmpq]]:
         with self.stage("columns outside the slice"):

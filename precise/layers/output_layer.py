@@ -14,13 +14,14 @@ from random import Random
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
+from precise.arithmetic import common_denominator
 from precise.equations.row_system import RowSystem
 from precise.layers.open_weights import OpenWeights
 from precise.regions.aim import random_line, to_point
 from precise.regions.corners import ACROSS, directions, sides
 from precise.regions.extremes import Extremes
 from precise.regions.hyperplane import Hyperplane, displaced
-from precise.regions.local_map import Known, Pattern
+from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import FRACTION_BITS, Direction, Piece, Point, Probe
 from precise.signs.below import LayerBelow
 
@@ -117,7 +118,7 @@ def solve_outputs(
             if number == len(rounds):
                 points += [_random_point(known, generator) for _ in range(count)]
                 rounds.append(_regions(probe, known, points, tests, avoided, guesses[0]))
-                points = _unusual(known, generator, count) if left_out else []
+                points = _unusual(known, generator, count)
             regions = [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
             told += [region.told(weights, below.separate) for region in regions]
             systems, refused = _agreeing(told, probe.oracle.output_width, unknowns, left_out, orders, random)
@@ -126,7 +127,7 @@ def solve_outputs(
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        if left_out and told:
+        if (left_out or lacking) and told:
             _leave_idle(systems, told, base)
         answers = _answers(systems, base)
         if isinstance(answers, OutputResult) or not weights.fits(answers):
@@ -239,10 +240,33 @@ def _decided(
     decision = below.decide(vectors, final=True)
     if decision is not None:
         vectors = decision.vectors
+    elif below.free:
+        vectors = _linear_together(known, vectors)
     if weights.pairs:
         weights.put_in(known, below, answers, vectors)
     redundant = min(system.redundant for system in systems)
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
+
+
+def _linear_together(known: Known, vectors: Sequence[list[fmpq]]) -> list[list[fmpq]]:
+    """Outputs over the last layer with one linear row an output, which hands on all that it gets linearly."""
+    rows = known.layers[-1]
+    linear = [n for n, row in enumerate(rows) if row.linear]
+    others = [n for n, row in enumerate(rows) if not row.linear]
+    if len(linear) <= len(vectors):
+        return list(vectors)
+    together, shares = [], []
+    for vector in vectors:
+        handed = [sum((vector[n] * rows[n].plus[p] for n in linear), fmpq(0)) for p in range(len(rows[0].plus))]
+        scale = common_denominator(handed)
+        whole = tuple(int((w * scale).p) for w in handed)
+        together.append(Row(whole, (0,) * len(whole), 0, linear=True))
+        shares.append(fmpq(1, scale))
+    known.replace_last([*(rows[n] for n in others), *together])
+    return [
+        [*(vector[n] for n in others), *(share * (m == number) for m, share in enumerate(shares)), vector[-1]]
+        for number, vector in enumerate(vectors)
+    ]
 
 
 def _single(unknown: int, unknowns: int) -> list[fmpq | int]:

@@ -1,0 +1,139 @@
+"""What the last hidden layer hands on linearly, told apart once all its neurons are found.
+
+Until then the output is known as the sum of v relu(eta) over the neurons, on whichever side, and of a linear function
+of the layer below. For a neuron that acts on its other side, v relu(-eta) = v relu(eta) - v eta: when nothing else is
+handed on, the linear function is the sum of -v eta over these neurons. That tells which they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import product
+
+from flint import fmpq, fmpq_mat
+
+from precise.arithmetic import primitive
+from precise.layers.always_active import handing_on
+from precise.layers.output_layer import OutputRow
+from precise.regions.local_map import Known, Row
+
+MOST_FREE = 10  # neurons whose sides are tried one way and the other
+
+
+@dataclass(frozen=True)
+class ToldApart:
+    """The last layer without linear rows; the function is the same as before."""
+
+    rows: list[Row]
+    outputs: tuple[OutputRow, ...]
+    negative: list[bool]  # of each row: does it act on the other side than before?
+    lacking: dict[int, frozenset[int]]  # features whose weight a row lacks
+
+
+def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int, Set[int]]) -> ToldApart | None:
+    """The last layer's neurons on their sides, if these explain all that it hands on linearly; else None.
+
+    Args:
+        known: all hidden layers.
+        lacking: features whose weight a row of the last layer lacks. A row that acts on its other side gets them from
+            the linear function.
+    """
+    rows = known.layers[-1]
+    linear = handing_on(rows)
+    neurons = [n for n, row in enumerate(rows) if not row.linear]
+    if not linear:
+        return None
+    features = range(len(rows[0].plus))
+    told = [p for p in features if not any(p in lacking.get(n, ()) for n in neurons)]
+    rest = [[sum((o.weights[n] * rows[n].plus[p] for n in linear), fmpq(0)) for p in features] for o in outputs]
+    turned = _turned(rows, neurons, told, outputs, rest)
+    if turned is None:
+        return None
+    given = [[o.weights[n] * turn for n, turn in zip(neurons, turned, strict=True)] for o in outputs]
+    kept, scales, left = list[Row](), list[fmpq](), dict[int, frozenset[int]]()
+    completed = _completed(rows, neurons, given, rest, lacking)
+    if completed is None:
+        return None
+    for place, (n, weights, turn) in enumerate(zip(neurons, completed, turned, strict=True)):
+        whole = primitive([*weights, fmpq(rows[n].bias)])
+        lead = next(k for k, w in enumerate(whole) if w)
+        scales.append(whole[lead] / [*weights, fmpq(rows[n].bias)][lead])
+        row = replace(rows[n], plus=tuple(int(w.p) for w in whole[:-1]), bias=int(whole[-1].p))
+        kept.append(row.negated() if turn else row)
+        if not turn and lacking.get(n):
+            left[place] = frozenset(lacking[n])
+    found = tuple(
+        OutputRow(
+            tuple(output.weights[n] / scale for n, scale in zip(neurons, scales, strict=True)),
+            output.bias + sum((v * rows[n].bias for v, n in zip(own, neurons, strict=True)), fmpq(0)),
+        )
+        for output, own in zip(outputs, given, strict=True)
+    )
+    return ToldApart(kept, found, turned, left)
+
+
+def _turned(
+    rows: Sequence[Row],
+    neurons: Sequence[int],
+    told: Sequence[int],
+    outputs: Sequence[OutputRow],
+    rest: Sequence[Sequence[fmpq]],
+) -> list[bool] | None:
+    """Which neurons act on their other sides, if only one choice explains what is handed on in these features."""
+    table = [[*(fmpq(rows[n].plus[p]) for n in neurons), *(handed[p] for handed in rest)] for p in told]
+    reduced, rank = fmpq_mat(table).rref() if table else (fmpq_mat(0, 0), 0)
+    lines = [list(line) for line in reduced.tolist()[: int(rank)]]
+    pivots = [next(c for c, v in enumerate(line) if v) for line in lines]
+    count = len(neurons)
+    free = [c for c in range(count) if c not in pivots]
+    if len(free) > MOST_FREE or any(c >= count for c in pivots):
+        return None
+    found: list[list[bool]] = []
+    for choice in product((False, True), repeat=len(free)):
+        turned = dict(zip(free, choice, strict=True))
+        for number, output in enumerate(outputs):
+            weights = [output.weights[n] for n in neurons]
+            for pivot, line in zip(pivots, lines, strict=True):
+                share = line[count + number] + sum((line[c] * weights[c] for c in free if turned[c]), fmpq(0))
+                if share not in (0, -weights[pivot]) or turned.setdefault(pivot, bool(share)) != bool(share):
+                    break
+            else:
+                continue
+            break
+        else:
+            found.append([turned[c] for c in range(count)])
+    return found[0] if len(found) == 1 else None
+
+
+def _completed(
+    rows: Sequence[Row],
+    neurons: Sequence[int],
+    given: Sequence[Sequence[fmpq]],
+    rest: Sequence[Sequence[fmpq]],
+    lacking: Mapping[int, Set[int]],
+) -> list[list[fmpq]] | None:
+    """The neurons' weights with which -given . weights is the rest, for every output; None if there are no such.
+
+    A feature whose weight more than one neuron lacks that is given away cannot be shared out.
+    """
+    found = [[fmpq(w) for w in rows[n].plus] for n in neurons]
+    for p in range(len(rows[0].plus)):
+        open_ones = [
+            place for place, n in enumerate(neurons) if p in lacking.get(n, ()) and any(own[place] for own in given)
+        ]
+        if len(open_ones) > 1:
+            return None
+        for own, handed in zip(given, rest, strict=True):
+            others = (v * w[p] for place, (v, w) in enumerate(zip(own, found, strict=True)) if place not in open_ones)
+            missing = -handed[p] - sum(others, fmpq(0))
+            if not open_ones:
+                if missing:
+                    return None
+            elif own[open_ones[0]]:
+                found[open_ones[0]][p] = missing / own[open_ones[0]]
+    for own, handed in zip(given, rest, strict=True):
+        for p, value in enumerate(handed):
+            if sum((v * w[p] for v, w in zip(own, found, strict=True)), value):
+                return None
+    return found

@@ -1,0 +1,66 @@
+"""What a last layer hands on linearly is told apart into the sides of its neurons."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.layers.linear_rest import told_apart
+from precise.layers.output_layer import OutputRow
+from precise.network import Network
+from precise.random_networks import random_network
+from precise.regions.local_map import Known, Row
+from tests.precise.extraction.test_overlooked import values
+from tests.precise.extraction.test_postponed import whole
+
+POINTS = np.random.default_rng(1).uniform(-8, 8, (256, 8))
+
+
+def one_sided(network: Network, negative: set[int]) -> tuple[Known, tuple[OutputRow, ...], Known, list[OutputRow]]:
+    """The network as it is known before signs are: these neurons negated, and one linear row an output."""
+    true, outputs = whole(network)
+    rows = true.layers[-1]
+    turned = [row.negated() if n in negative else row for n, row in enumerate(rows)]
+    linear, found = [], []
+    for number, output in enumerate(outputs):
+        gone = [output.weights[n] if n in negative else fmpq(0) for n in range(len(rows))]
+        handed = [-sum((v * row.plus[p] for v, row in zip(gone, turned, strict=True)), fmpq(0)) for p in range(6)]
+        scale = 1
+        for w in handed:
+            scale *= int(w.q)
+        linear.append(Row(tuple(int((w * scale).p) for w in handed), (0,) * 6, 0, linear=True))
+        shares = [fmpq(int(m == number), scale) for m in range(len(outputs))]
+        bias = output.bias - sum((v * row.bias for v, row in zip(gone, turned, strict=True)), fmpq(0))
+        found.append(OutputRow((*output.weights, *shares), bias))
+    return Known(true.inputs, [*true.layers[:-1], [*turned, *linear]]), tuple(found), true, outputs
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("shape", ["8-6x3-1", "8-6x3-2"])
+def test_signs_and_a_lacking_weight_follow_from_what_is_handed_on(shape: str, seed: int) -> None:
+    random = Random(seed)
+    negative = set(random.sample(range(6), random.randint(1, 5)))
+    known, outputs, true, expected = one_sided(random_network(shape, seed), negative)
+    lacks = random.choice(sorted(negative))
+    rows = list(known.layers[-1])
+    rows[lacks] = Row(
+        tuple(-(1 << 90) if p == 3 else w for p, w in enumerate(rows[lacks].plus)), (0,) * 6, rows[lacks].bias
+    )
+    told = told_apart(Known(known.inputs, [*known.layers[:-1], rows]), outputs, {lacks: frozenset({3})})
+    assert told is not None
+    assert told.negative == [n in negative for n in range(6)]
+    assert not told.lacking
+    copy = Known(known.inputs, [*known.layers[:-1], told.rows])
+    assert values(copy, told.outputs, POINTS) == values(true, expected, POINTS)
+
+
+def test_what_more_than_the_neurons_hand_on_is_left_alone() -> None:
+    known, outputs, _, _ = one_sided(random_network("8-6x3-1", 1), {1, 4})
+    rows = known.layers[-1]
+    more = Row((rows[-1].plus[0] + 1, *rows[-1].plus[1:]), rows[-1].minus, 0, linear=True)
+    assert told_apart(Known(known.inputs, [*known.layers[:-1], [*rows[:-1], more]]), outputs, {}) is None
+    assert told_apart(Known(known.inputs, [*known.layers[:-1], [*rows[1:]]]), outputs, {}) is None
+    assert told_apart(Known(known.inputs, [*known.layers[:-1], rows[:-1]]), outputs, {}) is None
