@@ -356,13 +356,15 @@ class _Run:
 
     def _signed(self, layer: int, below: LayerBelow) -> None:
         """Note what is known of a layer now."""
-        if layer == 0 or below.signs is None:
+        if layer == 0:
             return
         report = self.report.layers[layer - 1]
+        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.unknown_weights)]
+        if below.signs is None:
+            return
         for neuron, sign in zip(report.neurons, below.signs, strict=True):
             neuron.sign = "open" if sign is Sign.UNSEEN else sign.name.lower()
         report.opposite_twins, report.always_active = below.twins, below.always_active
-        report.lacking = [(i + 1, p + 1) for i, p in sorted(below.unknown_weights)]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
