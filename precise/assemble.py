@@ -11,8 +11,7 @@ from precise.network import Layer, Network
 from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
-STAND_INS = (1 << 8, 1 << 16, 1 << 32)  # times the known part of a row: what stands for a weight that is not known is
-# no larger than one of these; the least that will do leaves bounds and floats the most
+LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known is no larger
 
 
 def network_from_rows(
@@ -23,7 +22,6 @@ def network_from_rows(
     inputs: int,
     lacking: Mapping[tuple[int, int], Set[int]],
     domain: int = DOMAIN,
-    large: int = STAND_INS[-1],
 ) -> Network:
     """The recovered network; every hidden row is scaled by a power of 2 so that its largest weight is in [1/2, 1).
 
@@ -31,9 +29,8 @@ def network_from_rows(
         columns: first-layer weights on the inputs outside the slice, shape (d_1, inputs - slice).
         coordinates: the inputs of the slice.
         lacking: by (layer, neuron) from 0, the neurons below whose weight is not known: what stands for it does not
-            count for the scale, and is made at most `large` times what is known of the row.
+            count for the scale, and is made at most LARGE times what is known of the row.
         domain: the box |x_i| <= domain in which always-active neurons are kept active.
-        large: one of STAND_INS.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
     first = [
@@ -43,7 +40,7 @@ def network_from_rows(
     tables = [first, *([[fmpq(w) for w in row.plus] for row in rows] for rows in known.layers[1:])]
     tables.append([list(row.weights) for row in outputs])
     biases = [*([fmpq(row.bias) for row in rows] for rows in known.layers), [row.bias for row in outputs]]
-    _rescale(tables, biases, lacking, large)
+    _rescale(tables, biases, lacking)
     _lift(known, tables, biases, domain)
     _prune(tables, biases)
     return Network(
@@ -52,7 +49,7 @@ def network_from_rows(
 
 
 def _rescale(
-    tables: list[list[list[fmpq]]], biases: list[list[fmpq]], lacking: Mapping[tuple[int, int], Set[int]], large: int
+    tables: list[list[list[fmpq]]], biases: list[list[fmpq]], lacking: Mapping[tuple[int, int], Set[int]]
 ) -> None:
     """Give every hidden neuron a scale of ordinary size, and take it back in the next layer."""
     factors = [fmpq(1)] * len(tables[0][0]) if tables[0] else []
@@ -64,7 +61,7 @@ def _rescale(
             told = [w for j, w in enumerate(divided) if j not in unknown]
             scale = fmpq(1) if layer == len(tables) - 1 else _scale(told if any(told) else [biases[layer][number]])
             bias = biases[layer][number] * scale
-            most = large * max(fmpq(1), abs(bias))
+            most = LARGE * max(fmpq(1), abs(bias))
             rows[number] = [
                 min(max(w * scale, -most), most) if j in unknown else w * scale for j, w in enumerate(divided)
             ]

@@ -58,15 +58,6 @@ def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> 
     return Agreement(agreed, [])
 
 
-def alike(network: Network, other: Network, random: Random, points: int) -> bool:
-    """Whether two networks agree at fresh points with |x_i| <= s, for s in SCALES; nothing is asked."""
-    rows = [
-        _fresh(network.layers[0].inputs, s, number, random) for s in SCALES for number in range(points // len(SCALES))
-    ]
-    batch = Batch(fmpz_mat([list(row) for row in rows]), fmpz(1) << FINE_BITS)
-    return network.evaluate(batch).rows() == other.evaluate(batch).rows()
-
-
 def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
     """Fresh points beyond all SCALES that show a difference, from which one within them may be found.
 

@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 from flint import fmpq
 
-from precise.assemble import DOMAIN, STAND_INS, network_from_rows
+from precise.assemble import DOMAIN, network_from_rows
 from precise.comparison import (
     FARTHER,
     FINE_BITS,
@@ -26,7 +26,6 @@ from precise.comparison import (
     MORE_POINTS,
     SCALES,
     agreement,
-    alike,
     farther,
     nearest_difference,
 )
@@ -196,8 +195,8 @@ class _Run:
             outputs = self.postponed_weights(self.outputs())
             outputs = self.overlooked(outputs, crew.follow)
             columns = self.columns(outputs, crew)
-        network, large = self.smallest(outputs, columns)
-        self.compare(network, self.assembled(outputs, columns, FARTHER, large))
+        network = self.assembled(outputs, columns, DOMAIN)
+        self.compare(network, self.assembled(outputs, columns, FARTHER))
         return network
 
     def contradicted(self) -> bool:
@@ -534,18 +533,7 @@ class _Run:
                 self.report.layers[0].without_columns = [j + 1 for j in unseen]
         return columns
 
-    def smallest(self, outputs: Sequence[OutputRow], columns: Sequence[Sequence[fmpq]]) -> tuple[Network, int]:
-        """The network with the smallest of STAND_INS with which it answers as with the largest one; and that."""
-        network = self.assembled(outputs, columns, DOMAIN, STAND_INS[-1])
-        for large in STAND_INS[:-1] if self.report.unknown_weights() else ():
-            smaller = self.assembled(outputs, columns, DOMAIN, large)
-            if alike(network, smaller, self.random, MORE_POINTS):
-                return smaller, large
-        return network, STAND_INS[-1]
-
-    def assembled(
-        self, outputs: Sequence[OutputRow], columns: Sequence[Sequence[fmpq]], domain: int, large: int
-    ) -> Network:
+    def assembled(self, outputs: Sequence[OutputRow], columns: Sequence[Sequence[fmpq]], domain: int) -> Network:
         return network_from_rows(
             self.known,
             outputs,
@@ -554,7 +542,6 @@ class _Run:
             self.oracle.input_width,
             self.report.unknown_weights(),
             domain,
-            large,
         )
 
     def in_all_inputs(self, point: Point) -> list[int]:

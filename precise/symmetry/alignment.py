@@ -55,9 +55,8 @@ class LayerAlignment:
         return {match.value: counts[match] for match in Match if counts[match]}
 
 
-# Times the median of a row's entries: below what stands for unknown weights, 2^8 times the largest known one or more,
-# on scales of its columns that may differ.
-DWARFED = fmpq(2) ** 6
+# Times the median of a row's entries: below what stands for unknown weights, 2^32 times the largest known one.
+DWARFED = fmpq(2) ** 28
 
 Rows = list[list[fmpq]]  # (bias, weights ...) of every neuron
 

@@ -46,7 +46,7 @@ def test_one_unit_in_the_last_place_is_named_with_its_entry():
     assert align(NETWORK, mutants.shift_bias(NETWORK, 4, 2, "1e-40"))[3].pairs[1].entries == (0,)
 
 
-@pytest.mark.parametrize("bits", [8, 32, 80])  # as in a copy, and as while it is recovered
+@pytest.mark.parametrize("bits", [31, 80])  # as in a copy, and as while it is recovered
 def test_weights_that_stand_for_unknown_ones_do_not_mix_rows_up(bits):
     other = mutants.permute_pair(NETWORK, 2, 1, 4)
     layers = list(other.layers)
