@@ -1,0 +1,68 @@
+"""The last hidden layer: when its search ends, and what is noted of it where signs stay open."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.extract import extract
+from precise.layers import hidden_layer
+from precise.layers.differing import copy_of
+from precise.layers.insertion import kept_off, turned_around
+from precise.layers.output_layer import OutputRow, _linear_together
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.aim import to_point
+from precise.regions.local_map import Known, Row, passed_on
+from precise.signs.below import LayerBelow
+from precise.signs.exact import Sign
+from precise.symmetry.canonical_form import canonical_form
+from tests.precise.extraction.test_postponed import whole
+
+
+@pytest.mark.parametrize("shape", ["8-6x2-2", "10-8x2-2"])
+def test_a_last_layer_that_is_not_waited_for_is_whole_at_the_end(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network(shape, 2)
+    patient = extract(ExactOracle(network), network.widths, 3)
+    monkeypatch.setattr(hidden_layer, "LATER", 1)
+    result = extract(ExactOracle(network), network.widths, 3)
+    assert result.report.complete, result.report.outcome
+    assert result.network is not None
+    assert canonical_form(result.network) == canonical_form(network)
+    assert result.report.layers[-1].candidates < patient.report.layers[-1].candidates
+
+
+def test_unknown_weights_are_those_of_rows_where_a_neuron_has_two() -> None:
+    layer = [Row((1, 2), (0, 0), 3), Row((4, -5), (0, 0), 6)]
+    below = LayerBelow(Known(2, [layer, []]), 0, 0, Random(1), ignored_lacking={(1, 0)})
+    assert below.unknown_weights == {(1, 0)}
+    sides = [[fmpq(v) for v in vector] for vector in ([1, 0, 2, 1, 1], [0, 1, 1, 0, 1])]
+    decision = below.decide(sides, final=True)
+    assert decision is not None
+    assert below.signs is not None
+    assert below.signs[0] is Sign.BOTH
+    assert below.unknown_weights == {(row, 0) for row in below.features[1]}
+    assert min(row for row, _ in below.unknown_weights) == 2
+
+
+@pytest.mark.parametrize("shape", ["8-6x3-1", "8-6x3-2"])
+def test_one_linear_row_an_output_hands_on_the_same(shape: str) -> None:
+    random = Random(1)
+    true, outputs = whole(random_network(shape, 1))
+    known = Known(true.inputs, [*true.layers[:-1], [*true.layers[-1], *passed_on(6)]])
+    vectors = [[*o.weights, *(fmpq(random.randint(-99, 99), 7) for _ in range(6)), o.bias] for o in outputs]
+    points = [to_point(point) for point in np.random.default_rng(1).uniform(-8, 8, (256, 8))]
+    before = [copy_of(known, OutputRow(tuple(v[:-1]), v[-1]))(points) for v in vectors]
+    fewer = [OutputRow(tuple(v[:-1]), v[-1]) for v in _linear_together(known, vectors)]
+    assert sum(row.linear for row in known.layers[-1]) == len(outputs)
+    assert [copy_of(known, output)(points) for output in fewer] == before
+
+
+def test_what_stands_for_lacking_weights_keeps_a_row_off_on_either_side() -> None:
+    row = kept_off(Row((3, 900, -900), (0, 0, 0), 5), {1, 2})
+    assert row.plus == (3, -900, -900)
+    assert turned_around(row, {1, 2}).plus == (-3, -900, -900)
+    assert turned_around(row, {1, 2}).bias == -5
