@@ -38,6 +38,7 @@ from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
 from precise.layers.linear_rest import told_apart
+from precise.layers.lines import SearchedLine
 from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
@@ -405,13 +406,14 @@ class _Run:
 
     def returned(self, contradicted: Point) -> bool:
         """Search the last layer between a point that it does not explain and others; true if that gave a row."""
-        assert self.search is not None
-        self.known.replace_last(self.search.result.rows)
+        return self.searched_again(lambda search: search.across(self.lines_around(contradicted)))
+
+    def lines_around(self, point: Point) -> list[SearchedLine]:
+        """From a point to places where neurons of the last layer are known, and to random points."""
         others = [*self.random.sample(self.witnesses, min(len(self.witnesses), RETURN_LINES))]
         generator = np.random.default_rng(self.random.getrandbits(64))
         others += [to_point(p) for p in random_points(self.known, generator, RETURN_LINES)[:RETURN_LINES]]
-        lines = [line_between(contradicted, other) for other in others]
-        return self.searched_again(lambda search: search.across(lines))
+        return [line_between(point, other) for other in others]
 
     def searched_again(self, further: Callable[[LayerSearch], object]) -> bool:
         """Search the last layer once more, as its outputs could not be solved; true if that gave a row."""

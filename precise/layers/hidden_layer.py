@@ -38,8 +38,8 @@ RECHECKED_AT = 48  # and again when the layer stands: a surface of a deeper laye
 RECHECKS = 3  # searches that follow one in which a row was dropped
 
 PATIENT = 96  # candidates without a row, at least, before a layer is left to what is found at the end
-LATER = 8192  # queries without a row after which those that the last layer lacks are found at less cost at the end
 RARER = 6  # and so many times the most that one of its rows has taken
+LATER = 8192  # queries without a row after which those that the last layer lacks are found at less cost at the end
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows

@@ -8,14 +8,14 @@ handed on, the linear function is the sum of -v eta over these neurons. That tel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from flint import fmpq, fmpq_mat
 
-from precise.arithmetic import primitive
 from precise.layers.always_active import handing_on
-from precise.layers.output_layer import OutputRow
+from precise.layers.output_layer import OutputRow, handed_on
+from precise.layers.postponed import with_rows
 from precise.regions.local_map import Known, Row
 
 MOST_FREE = 10  # neurons whose sides are tried one way and the other
@@ -40,37 +40,36 @@ def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int,
             the linear function.
     """
     rows = known.layers[-1]
-    linear = handing_on(rows)
     neurons = [n for n, row in enumerate(rows) if not row.linear]
-    if not linear:
+    if not handing_on(rows):
         return None
     features = range(len(rows[0].plus))
     told = [p for p in features if not any(p in lacking.get(n, ()) for n in neurons)]
-    rest = [[sum((o.weights[n] * rows[n].plus[p] for n in linear), fmpq(0)) for p in features] for o in outputs]
+    rest = [handed_on(rows, output.weights) for output in outputs]
     turned = _turned(rows, neurons, told, outputs, rest)
     if turned is None:
         return None
     given = [[o.weights[n] * turn for n, turn in zip(neurons, turned, strict=True)] for o in outputs]
-    kept, scales, left = list[Row](), list[fmpq](), dict[int, frozenset[int]]()
     completed = _completed(rows, neurons, given, rest, lacking)
     if completed is None:
         return None
-    for place, (n, weights, turn) in enumerate(zip(neurons, completed, turned, strict=True)):
-        whole = primitive([*weights, fmpq(rows[n].bias)])
-        lead = next(k for k, w in enumerate(whole) if w)
-        scales.append(whole[lead] / [*weights, fmpq(rows[n].bias)][lead])
-        row = replace(rows[n], plus=tuple(int(w.p) for w in whole[:-1]), bias=int(whole[-1].p))
-        kept.append(row.negated() if turn else row)
-        if not turn and lacking.get(n):
-            left[place] = frozenset(lacking[n])
-    found = tuple(
+    alone = Known(known.inputs, [*known.layers[:-1], [rows[n] for n in neurons]])
+    found = [
         OutputRow(
-            tuple(output.weights[n] / scale for n, scale in zip(neurons, scales, strict=True)),
+            tuple(output.weights[n] for n in neurons),
             output.bias + sum((v * rows[n].bias for v, n in zip(own, neurons, strict=True)), fmpq(0)),
         )
         for output, own in zip(outputs, given, strict=True)
+    ]
+    whole = [[*weights, fmpq(rows[n].bias)] for n, weights in zip(neurons, completed, strict=True)]
+    scaled = with_rows(alone, found, len(alone.layers) - 1, whole)
+    sides = list(zip(neurons, alone.layers[-1], turned, strict=True))
+    return ToldApart(
+        [row.negated() if turn else row for _, row, turn in sides],
+        scaled,
+        turned,
+        {place: frozenset(lacking[n]) for place, (n, _, turn) in enumerate(sides) if not turn and lacking.get(n)},
     )
-    return ToldApart(kept, found, turned, left)
 
 
 def _turned(

@@ -248,6 +248,12 @@ def _decided(
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)
 
 
+def handed_on(rows: Sequence[Row], weights: Sequence[fmpq]) -> list[fmpq]:
+    """What an output with these weights of the last layer's rows gets linearly of every feature below."""
+    linear = [(row, weight) for row, weight in zip(rows, weights, strict=False) if row.linear]
+    return [sum((weight * row.plus[p] for row, weight in linear), fmpq(0)) for p in range(len(rows[0].plus))]
+
+
 def _linear_together(known: Known, vectors: Sequence[list[fmpq]]) -> list[list[fmpq]]:
     """Outputs over the last layer with one linear row an output, which hands on all that it gets linearly."""
     rows = known.layers[-1]
@@ -257,7 +263,7 @@ def _linear_together(known: Known, vectors: Sequence[list[fmpq]]) -> list[list[f
         return list(vectors)
     together, shares = [], []
     for vector in vectors:
-        handed = [sum((vector[n] * rows[n].plus[p] for n in linear), fmpq(0)) for p in range(len(rows[0].plus))]
+        handed = handed_on(rows, vector)
         scale = common_denominator(handed)
         whole = tuple(int((w * scale).p) for w in handed)
         together.append(Row(whole, (0,) * len(whole), 0, linear=True))

@@ -246,8 +246,8 @@ class LastSearch:
         if not unseen:
             return None
         solved = self._solved_again(*where, unseen, outputs, points)
-        copy = copy_of(self._known, combined(solved.outputs, self._probe.choice))
-        if len(solved.unseen) >= len(unseen) and not seen.better(copy):  # with rows kept off that were on, it may be
+        fewer = len(solved.unseen) < len(unseen)  # if not, rows are perhaps kept off now that were on
+        if not fewer and not seen.better(copy_of(self._known, combined(solved.outputs, self._probe.choice))):
             self._known.layers[:] = before
             self._known.changed()
             return None

@@ -33,11 +33,11 @@ def recognised(known: Known, surface: Surface, layer: int, row: Row, lacking: Se
         lacking: the features whose weight the row lacks.
     """
     sides = surface.pattern[layer - 1]
-    forms = _forms(known, layer, surface)
     acting = sorted(p for p in lacking if sides[p])
     if not acting:
         return {}
-    whole = _basis(known, layer, surface)
+    forms = _forms(known, layer, surface)
+    whole = _basis(forms, sides)
     if fmpz_mat(whole).rank() < 1 + len(acting) + REDUNDANT:
         return {}
     told = [p for p, on in enumerate(sides) if on and p not in lacking]
@@ -45,7 +45,7 @@ def recognised(known: Known, surface: Surface, layer: int, row: Row, lacking: Se
     system = RowSystem(1 + len(acting))
     plane = [*surface.plane.normal, surface.plane.constant]
     system.add([[bare[n], *(forms[p][n] for p in acting), plane[n]] for n in range(len(plane))])
-    answer = system.solve() if system.consistent else None
+    answer = system.solve()
     if answer is None or not answer[0]:
         return {}
     return {p: weight / answer[0] for p, weight in zip(acting, answer[1:], strict=True)}
@@ -60,20 +60,25 @@ def possible_layers(known: Known, surface: Surface, layers: Sequence[int]) -> li
     found: list[int] = []
     plane = [*surface.plane.normal, surface.plane.constant]
     for layer in reversed(layers):
-        basis = _basis(known, layer, surface)
+        basis = _combined(known, layer, surface)
         rank = fmpz_mat(basis).rank()
         if fmpz_mat([*basis, plane]).rank() == rank:
             found.append(layer)
-            if not layer or rank < fmpz_mat(_basis(known, layer - 1, surface)).rank():
+            if not layer or rank < fmpz_mat(_combined(known, layer - 1, surface)).rank():
                 break  # else the surfaces of the layer before are combinations of these as well
     return found
 
 
-def _basis(known: Known, layer: int, surface: Surface) -> list[list[int]]:
-    """What the preactivations of a layer are combinations of: the constant, and what is on below."""
+def _combined(known: Known, layer: int, surface: Surface) -> list[list[int]]:
+    """What the preactivations of a layer are combinations of in the region of a surface."""
     sides = surface.pattern[layer - 1] if layer else (True,) * known.inputs
-    acting = [form for form, on in zip(_forms(known, layer, surface), sides, strict=True) if on]
-    return [[0] * known.inputs + [1], *acting]
+    return _basis(_forms(known, layer, surface), sides)
+
+
+def _basis(forms: Sequence[list[int]], sides: Sequence[bool]) -> list[list[int]]:
+    """The constant, and the forms that are on."""
+    constant = [0] * (len(forms[0]) - 1) + [1]
+    return [constant, *(form for form, on in zip(forms, sides, strict=True) if on)]
 
 
 def _forms(known: Known, layer: int, surface: Surface) -> list[list[int]]:
