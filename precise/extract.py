@@ -334,12 +334,12 @@ class _Run:
         self.witnesses = [record.witness for record in result.records]
         self.missing = max(0, width - len(result.rows))
         self.whole_below = self.whole_below and not self.missing and not self.lacking
-        if self.missing:
-            self.report.layers[-1].notes = [
-                f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
-                f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
-                "equal to another, or rare"
-            ]
+        missing = [
+            f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
+            f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
+            "equal to another, or rare"
+        ]
+        self.report.layers[-1].notes = missing if self.missing else []
         return result
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:
@@ -381,7 +381,7 @@ class _Run:
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
         dear = self.search is not None and self.search.dear
-        if not result.rows and dear and self.searched_again(LayerSearch.onward):
+        while not result.rows and dear and self.searched_again(LayerSearch.onward):
             layer = list(self.known.layers[-1])
             result, below = self.solved_outputs()
         if not result.rows and not self.whole_below:

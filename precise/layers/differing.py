@@ -61,7 +61,7 @@ def spread(
     floats = FloatLayers(known) if known.layers else None
 
     def features(points: Vector) -> Vector:
-        return floats.preactivations(points)[-1] if floats else points
+        return floats.topmost(points)[0] if floats else points
 
     points = to_floats(surprising)[generator.integers(len(surprising), size=SPREAD)]
     sizes = np.median(np.abs(features(pool)), axis=0)

@@ -103,7 +103,7 @@ class LayerSearch:
         self._empty = 0  # lines in a row without a candidate
         self._probe = probe
         self._known = known
-        self._width = sys.maxsize if width is None else width
+        self._width = self._enough = sys.maxsize if width is None else width
         self._follow = follow
         self._random = Random(seed)
         self._generator = np.random.default_rng(self._random.getrandbits(64))
@@ -169,13 +169,15 @@ class LayerSearch:
         self._changed()
 
     def onward(self) -> None:
-        """Search on with all patience, once the search has ended because it was dear.
+        """Search on for one more row with all patience, once the search has ended because it was dear.
 
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
         self._thrifty = False
+        self._enough = min(self._width, len(self.result.rows) + 1)
         self._search()
+        self._enough = self._width
         self._decide(final=True)
         self._followed(self._unfinished(close=True))
 
@@ -217,7 +219,7 @@ class LayerSearch:
 
     def _wanted(self) -> Iterator[Candidate | None]:
         """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
-        while len(self.result.rows) < self._width:
+        while len(self.result.rows) < self._enough:
             self._doubted()
             self._dry_spell()
             if self._fresh and not self._due:

@@ -285,7 +285,7 @@ def on_together(known: Known, layer: int, neuron: int, row: Row, generator: np.r
     floats = FloatLayers(Known(known.inputs, [*known.layers[: layer + 1], [row]]))
 
     def values(points: Vector) -> Vector:
-        below, last = floats.preactivations(points)[-2:]
+        below, last = floats.topmost(points, 2)
         return np.stack([below[:, neuron], last[:, 0]], axis=1)
 
     sizes = np.median(np.abs(values(pool)), axis=0)
@@ -305,7 +305,7 @@ def _values(known: Known, layer: int, neuron: int) -> Callable[[Vector], Vector]
     floats = FloatLayers(Known(known.inputs, known.layers[: layer + 1]))
 
     def values(points: Vector) -> Vector:
-        found: Vector = floats.preactivations(points)[-1][:, neuron]
+        found: Vector = floats.topmost(points)[0][:, neuron]
         return found
 
     return values

@@ -26,6 +26,7 @@ class Crossing:
 
     present: bool  # is the jump before the corner a multiple of the expected normal?
     bend: fmpq | None  # normal after = normal before + bend * crossed normal; None when no such number exists
+    ends: bool = False  # is the oracle constant in a sector behind the corner, and in none before it?
 
 
 def directions(width: int, random: Random, count: int = 3) -> list[Direction]:
@@ -114,4 +115,6 @@ def cross(
     if not scale:
         return Crossing(False, None)
     after = jump(pieces[2], pieces[3])
-    return Crossing(True, ratio([a / scale - n for a, n in zip(after, normal, strict=True)], other))
+    constant = [not any(piece.slopes) for piece in pieces]
+    ends = any(constant[2:]) and not any(constant[:2])
+    return Crossing(True, ratio([a / scale - n for a, n in zip(after, normal, strict=True)], other), ends)

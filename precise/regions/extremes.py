@@ -76,7 +76,7 @@ class Extremes:
         return goals
 
     def _values(self, points: Vector) -> Vector:
-        return self._floats.preactivations(points)[-1]
+        return self._floats.topmost(points)[0]
 
     def _features(self, points: Vector) -> Vector:
         """What the layer below hands on, each neuron over its usual size, shape (points, features)."""

@@ -12,6 +12,9 @@ from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
 
 MANTISSA = 52
+TOLD = 8  # of the weights of a row, at least one in so many is taken to be known
+APART = 64  # bits by which one that stands for an unknown weight is larger than these
+BLOCK = 2048  # points at a time: what they need in between stays in the processor's cache
 FARTHEST = 1e150  # of its usual size: what stands for a weight that is not known can move a value beyond any measure
 
 
@@ -34,6 +37,11 @@ class FloatLayers:
     def preactivations(self, points: Vector) -> list[Vector]:
         """Of every layer, shape (points, neurons) each; points in input units, shape (points, inputs)."""
         return [values for values, _, _ in self._upwards(points)]
+
+    def topmost(self, points: Vector, layers: int = 1) -> list[Vector]:
+        """The same of the last layers only, which takes half the time."""
+        blocks = [self.preactivations(points[n : n + BLOCK])[-layers:] for n in range(0, max(len(points), 1), BLOCK)]
+        return blocks[0] if len(blocks) == 1 else [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def below_last(self, points: Vector) -> Vector:
         """Of every layer but the last, side by side, shape (points, neurons of all of them)."""
@@ -91,16 +99,24 @@ def _handed_on(values: Vector, linear: Vector) -> Vector:
 
 
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
-    """((plus ..., minus ..., bias), exponent): the row over the scaled layer below, divided by 2^exponent."""
+    """((plus ..., minus ..., bias), exponent): the row over the scaled layer below, divided by 2^exponent.
+
+    Were rows measured by what stands for unknown weights, a few layers of them would leave the range of float64. What
+    is far larger than the rest of the row counts as 2^APART times as large.
+    """
     shifts = [*exponents, *exponents, 0]
     entries = [*row.plus, *row.minus, row.bias]
     sizes = [abs(v).bit_length() + s for v, s in zip(entries, shifts, strict=True) if v]
-    exponent = max(sizes, default=0)
+    weights = sorted(sizes[: len(sizes) - (row.bias != 0)]) or sizes
+    usual = weights[(len(weights) - 1) // TOLD] if weights else 0
+    exponent = max((size for size in sizes if size <= usual + APART), default=0)
     return [_divided(v, exponent - s) for v, s in zip(entries, shifts, strict=True)], exponent
 
 
 def _divided(value: int, shift: int) -> float:
-    """value / 2^shift without overflow."""
+    """value / 2^shift without overflow, or +-2^APART if it is larger."""
+    if abs(value).bit_length() - shift > APART:
+        return 2.0**APART if value > 0 else -(2.0**APART)
     spare = max(abs(value).bit_length() - MANTISSA - 8, 0)
     return float(np.ldexp(float(value >> spare), spare - shift))
 

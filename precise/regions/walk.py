@@ -268,7 +268,8 @@ class Walker:
         seen = cross(self.probe, corner, surface.plane, other.plane, onward, self.tests)
         if not seen.present:
             return Lost("the bend could not be confirmed")
-        if not seen.bend:
+        # Behind a surface on one side of which all is off this one ends, and what bends is the other.
+        if not seen.bend or seen.ends:
             return Lost("the surface vanished: neurons behind it are dead")
         aside = tangent(surface.plane.unit, [other.plane]) * np.sign(side)
         start = onto(displaced(corner, aside / np.linalg.norm(aside), 2.0**-32), [other.plane])

@@ -65,9 +65,10 @@ def confirm(
         only: has the layer no other neuron?
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row.without(lacking)]])
-    silent = looked = 0
+    looked = 0
     present: list[Surface] = []
     absent: list[Surface] = []
+    silent: list[Surface] = []
     told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(place, lacking))
     while batch := list(islice(told, min(BATCH, wanted - looked))):
         looked += len(batch)
@@ -75,17 +76,18 @@ def confirm(
             if seen:
                 present.append(surface)
             elif walker.silent(surface.plane, surface.point):
-                silent += 1
+                silent.append(surface)
             else:
                 absent.append(surface)
     deeper = only and not _ends_all(walker, known, present, generator)
-    if whole and present and absent and not deeper:
+    if whole and present and (absent or silent) and not deeper:
         below = Known(known.inputs, [*known.layers[:-1], []])  # its own layer never bends a surface
         free = Walker(walker.probe, below)
         free.tests = walker.tests
-        ways = [(present[int(generator.integers(len(present)))], goal) for goal in absent * WAYS][:WAYS]
+        goals = [*absent, *silent] * WAYS  # silence proves nothing, but a deeper surface may bend on the way to it
+        ways = [(present[int(generator.integers(len(present)))], goal) for goal in goals[:WAYS]]
         deeper = any(_bends_otherwise(free, known, lacking, *way) for way in ways)
-    return Confirmation(len(present), silent, tuple(absent), deeper)
+    return Confirmation(len(present), len(silent), tuple(absent), deeper)
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from flint import fmpq
 
+import precise.extract as extraction
 from precise.extract import extract
 from precise.layers import hidden_layer
 from precise.layers.differing import copy_of
 from precise.layers.insertion import kept_off, turned_around
-from precise.layers.output_layer import OutputRow, _linear_together
+from precise.layers.output_layer import OutputResult, OutputRow, _linear_together
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.aim import to_point
 from precise.regions.local_map import Known, Row, passed_on
+from precise.regions.probe import Probe
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.symmetry.canonical_form import canonical_form
@@ -33,6 +36,24 @@ def test_a_last_layer_that_is_not_waited_for_is_whole_at_the_end(shape: str, mon
     assert result.network is not None
     assert canonical_form(result.network) == canonical_form(network)
     assert result.report.layers[-1].candidates < patient.report.layers[-1].candidates
+
+
+def test_the_outputs_are_tried_after_every_row_that_a_dear_search_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need not wait for the rarest neurons of the last layer; once it is whole, none is said to be missing."""
+    network, tried = random_network("14-12x2-2", 1), list[int]()
+    solve = extraction.solve_outputs
+
+    def only_when_whole(probe: Probe, known: Known, *rest: Any) -> OutputResult:
+        tried.append(len(known.layers[-1]))
+        return solve(probe, known, *rest) if tried[-1] == 12 else OutputResult((), 0, "not tried")
+
+    monkeypatch.setattr(hidden_layer, "LATER", 1)
+    monkeypatch.setattr(extraction, "solve_outputs", only_when_whole)
+    result = extract(ExactOracle(network), network.widths, 3)
+    assert result.report.complete, result.report.outcome
+    assert tried[0] < 10
+    assert len(set(tried)) > 5
+    assert not result.report.layers[-1].notes
 
 
 def test_unknown_weights_are_those_of_rows_where_a_neuron_has_two() -> None:

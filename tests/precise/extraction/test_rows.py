@@ -18,7 +18,7 @@ from precise.regions.aim import random_line
 from precise.regions.hyperplane import Hyperplane
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
-from precise.regions.walk import Crossed, Surface, Walker
+from precise.regions.walk import Crossed, Lost, Surface, Walker
 from precise.signatures.completion import completed
 from precise.signatures.confirm import confirm, predicted
 from precise.signatures.rows import RowSearch
@@ -162,3 +162,33 @@ def test_a_row_behind_opposite_twins_is_found_from_one_place() -> None:
                 found.append(RowSearch(walker, False, Random(seed)).follow(surface).row)
                 assert found[-1] in (row, row.negated(), None)
     assert sum(row is not None for row in found) >= len(found) // 2 > 2
+
+
+def silent_in_most_places() -> Walker:
+    """Layer 1: x and y. Layer 2: g = relu(x) - 8 relu(y) - 1. Layer 3: g and g - 1, the latter a level of g."""
+    layers = [([[1, 0], [0, 1]], [0, 0]), ([[1, -8]], [-1]), ([[1], [1]], [0, -1]), ([[1, 1]], [0])]
+    return walker_below(Network.from_rows(layers), 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_of_a_deeper_neuron_is_no_row_though_the_rest_of_its_plane_is_silent(seed: int) -> None:
+    """Where y < 0 the level is the line x = 2; where y > 1/8 nothing can be seen of it, and between it bends."""
+    walker, impostor = silent_in_most_places(), Row((1, 0), (0, 0), -2)
+    seen = places(walker, impostor, seed)
+    told = confirm(walker, impostor, seen[0].point, 8, True, np.random.default_rng(seed))
+    assert told.present
+    assert told.silent
+    assert told.deeper
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_row_that_ends_where_all_is_silent_is_not_taken_for_a_deeper_surface(seed: int) -> None:
+    """The line y = 0 is seen where x > 1 alone: there g begins, whose own surface bends at y = 0."""
+    walker, row = silent_in_most_places(), Row((0, 1), (0, 0), 0)
+    seen = places(walker, row, seed)
+    told = confirm(walker, row, seen[0].point, 8, True, np.random.default_rng(seed))
+    assert told.present
+    assert told.silent
+    assert not told.deeper
+    event = walker.step(seen[0], np.array([-1.0, 0.0]), 64.0)
+    assert isinstance(event, Lost)
