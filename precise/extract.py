@@ -491,6 +491,7 @@ class _Run:
                     if found.fresh:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
+                        layer.notes = [] if layer.rows == layer.width else layer.notes  # none is missing any more
                         layer.always_active = min(layer.always_active, len(handing_on(self.known.layers[found.layer])))
                     undecided = [neuron for neuron in layer.neurons if neuron.sign == "open"]
                     if found.side is not None and len(undecided) == 1:

@@ -153,7 +153,28 @@ class LayerSearch:
             self._followed(self._unfinished(close=True))
         if self.below.loose:
             self._release()
+        if idle := self.below.idle_sides(self.result.rows):
+            self._leave_out(idle)
         return self.result
+
+    def _leave_out(self, idle: Sequence[int]) -> None:
+        """Give up the coefficients of sides below that do not act, all of which are 0."""
+        kept = [p for p in range(len(self.result.rows[0].plus)) if p not in idle]
+        place = {p: n for n, p in enumerate(kept)}
+        self.result.rows[:] = [
+            replace(row, plus=tuple(row.plus[p] for p in kept), minus=tuple(row.minus[p] for p in kept))
+            for row in self.result.rows
+        ]
+        self.result.lacking = {(i, place[p]) for i, p in self.result.lacking if p in place}
+        self.postponed = [place[p] for p in self.postponed if p in place]
+        below = len(self._known.layers) - 2
+        others = {where for where in self._avoided if where[0] != below}
+        own = {(below, place[p]) for at, p in self._avoided if at == below and p in place}
+        self._avoided.intersection_update(others)  # the lines have the same set
+        self._avoided.update(own)
+        self._seldom = None
+        self.result.parts, self._partial = {}, PartialRows(self._unknowns)
+        self._changed()
 
     def _begin_again(self) -> None:
         """Be as patient as at first."""

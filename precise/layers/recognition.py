@@ -35,9 +35,7 @@ class _Place:
     rank: int  # of all that is on and the constant: of so many entries the others follow
 
 
-def recognised(
-    known: Known, surfaces: Sequence[Surface], layer: int, row: Row, lacking: Set[int]
-) -> dict[int, fmpq]:
+def recognised(known: Known, surfaces: Sequence[Surface], layer: int, row: Row, lacking: Set[int]) -> dict[int, fmpq]:
     """The weights that a row must have for some of these surfaces to be its own; none if that is not certain.
 
     Args:

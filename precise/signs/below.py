@@ -142,6 +142,31 @@ class LayerBelow:
             return None
         return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final, whole)
 
+    def idle_sides(self, rows: Sequence[Row]) -> list[int]:
+        """Leave out the sides on which no row acts, of neurons that kept both because no row told by then.
+
+        Args:
+            rows: of the next layer, as they are now.
+
+        Returns:
+            Which features of theirs are left out.
+        """
+        idle = []
+        for j, sign in enumerate(self.signs or ()):
+            acting = [p for p in self.features[j] if any(row.plus[p] for row in rows)]
+            if sign is Sign.UNSEEN and len(self.features[j]) == 2 and len(acting) == 1:
+                assert self.signs is not None
+                self.signs[j] = Sign.POSITIVE if acting[0] == self.features[j][0] else Sign.NEGATIVE
+                idle += [p for p in self.features[j] if p not in acting]
+        layer = self._known.layers[self._index] if idle else []
+        place = {p: n for n, p in enumerate(p for p in range(len(layer)) if p not in idle)}
+        if idle:
+            self._known.layers[self._index] = [row for p, row in enumerate(layer) if p in place]
+            self._known.changed()
+            self.features = [[place[p] for p in features if p in place] for features in self.features]
+            self.loose = [place[p] for p in self.loose]
+        return idle
+
     def released(self, rows: Sequence[Row]) -> list[Row]:
         """The next layer's rows without what ignored weights passed on; those that rows agree on are read off first."""
         layer, vectors = list(self._known.layers[self._index]), [[fmpq(w) for w in (*r.plus, r.bias)] for r in rows]

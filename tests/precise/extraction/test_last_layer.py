@@ -69,6 +69,25 @@ def test_unknown_weights_are_those_of_rows_where_a_neuron_has_two() -> None:
     assert min(row for row, _ in below.unknown_weights) == 2
 
 
+@pytest.mark.parametrize(("acting", "sign"), [(1, Sign.POSITIVE), (2, Sign.NEGATIVE)])
+def test_a_neuron_that_kept_both_sides_loses_the_one_on_which_no_row_acts(acting: int, sign: Sign) -> None:
+    layer = [Row((1, 2, 0), (0,) * 3, 3), Row((4, -5, 1), (0,) * 3, 6), Row((7, 8, 9), (0,) * 3, -9)]
+    known = Known(3, [list(layer), []])
+    below = LayerBelow(known, 0, 0, Random(1), ignored_lacking={(1, 0), (2, 1)})
+    untold = [fmpq(v) for v in (1, 0, 3, 0, 0, 0, 5)]  # nothing of the second neuron, on either side
+    assert below.decide([untold], final=True, whole=False) is not None
+    assert below.features == [[0], [1, 2], [3]]
+    assert below.idle_sides([Row((1, 0, 0, 3), (0,) * 4, 5)]) == []
+    later = tuple(9 if p == acting else w for p, w in enumerate((1, 0, 0, 3)))
+    assert below.idle_sides([Row(later, (0,) * 4, 5)]) == [3 - acting]
+    assert below.features == [[0], [1], [2]]
+    assert below.signs is not None
+    assert below.signs[1] is sign
+    assert known.layers[0][1] == (layer[1] if sign is Sign.POSITIVE else layer[1].negated())
+    assert below.unknown_weights == {(1, 0), (2, 1)}
+    assert len(known.layers[0]) == 3
+
+
 @pytest.mark.parametrize("shape", ["8-6x3-1", "8-6x3-2"])
 def test_one_linear_row_an_output_hands_on_the_same(shape: str) -> None:
     random = Random(1)
