@@ -168,10 +168,9 @@ class LayerSearch:
         self.result.lacking = {(i, place[p]) for i, p in self.result.lacking if p in place}
         self.postponed = [place[p] for p in self.postponed if p in place]
         below = len(self._known.layers) - 2
-        others = {where for where in self._avoided if where[0] != below}
-        own = {(below, place[p]) for at, p in self._avoided if at == below and p in place}
-        self._avoided.intersection_update(others)  # the lines have the same set
-        self._avoided.update(own)
+        avoided = [(at, place.get(p) if at == below else p) for at, p in self._avoided]
+        self._avoided.clear()  # the lines have the same set
+        self._avoided.update((at, p) for at, p in avoided if p is not None)
         self._seldom = None
         self.result.parts, self._partial = {}, PartialRows(self._unknowns)
         self._changed()

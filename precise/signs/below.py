@@ -151,17 +151,16 @@ class LayerBelow:
         Returns:
             Which features of theirs are left out.
         """
-        idle = []
-        for j, sign in enumerate(self.signs or ()):
-            acting = [p for p in self.features[j] if any(row.plus[p] for row in rows)]
-            if sign is Sign.UNSEEN and len(self.features[j]) == 2 and len(acting) == 1:
-                assert self.signs is not None
-                self.signs[j] = Sign.POSITIVE if acting[0] == self.features[j][0] else Sign.NEGATIVE
-                idle += [p for p in self.features[j] if p not in acting]
-        layer = self._known.layers[self._index] if idle else []
-        place = {p: n for n, p in enumerate(p for p in range(len(layer)) if p not in idle)}
+        idle, signs = list[int](), self.signs or []
+        for j, features in enumerate(self.features if signs else ()):
+            acting = [p for p in features if any(row.plus[p] for row in rows)]
+            if signs[j] is Sign.UNSEEN and len(features) == 2 and len(acting) == 1:
+                signs[j] = Sign.POSITIVE if acting[0] == features[0] else Sign.NEGATIVE
+                idle += [p for p in features if p not in acting]
         if idle:
-            self._known.layers[self._index] = [row for p, row in enumerate(layer) if p in place]
+            layer = self._known.layers[self._index]
+            place = {p: n for n, p in enumerate(p for p in range(len(layer)) if p not in idle)}
+            self._known.layers[self._index] = [layer[p] for p in place]
             self._known.changed()
             self.features = [[place[p] for p in features if p in place] for features in self.features]
             self.loose = [place[p] for p in self.loose]
