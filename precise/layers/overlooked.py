@@ -205,13 +205,13 @@ class LastSearch:
         return possible_layers(self._known, surface, self._incomplete)
 
     def _recognised(self, surfaces: Mapping[int, Surface], outputs: Sequence[OutputRow]) -> Overlooked | None:
-        """Give a row weights that it lacks if some of these surfaces are its own."""
-        found = list(surfaces.values())
-        for (layer, number), lacking in sorted(self.lacking.items()):
-            told = recognised(self._known, found, layer, self._known.layers[layer][number], lacking)
-            if told:
-                near = [surface.point for surface in found]
-                return Overlooked(layer, number, self._given(layer, number, told, outputs, near), False)
+        """Give a row the weights that it lacks if one of these surfaces is its own."""
+        for surface in surfaces.values():
+            for (layer, number), lacking in sorted(self.lacking.items()):
+                told = recognised(self._known, surface, layer, self._known.layers[layer][number], lacking)
+                if told:
+                    near = [other.point for other in surfaces.values()]
+                    return Overlooked(layer, number, self._given(layer, number, told, outputs, near), False)
         return None
 
     def _given(
