@@ -334,12 +334,13 @@ class _Run:
         self.witnesses = [record.witness for record in result.records]
         self.missing = max(0, width - len(result.rows))
         self.whole_below = self.whole_below and not self.missing and not self.lacking
-        said = [
-            f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
-            f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
-            "equal to another, or rare"
-        ]
-        self.report.layers[-1].notes = said if self.missing else []
+        notes = self.report.layers[-1].notes = list[str]()
+        if self.missing:
+            notes.append(
+                f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
+                f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
+                "equal to another, or rare"
+            )
         return result
 
     def _record(self, result: LayerResult, report: LayerReport) -> None:

@@ -134,6 +134,11 @@ def _integers(equation: Equation) -> list[int]:
     return [int(c) * factor for c in coefficients] + [int(value.p)]
 
 
+def rank_modulo_prime(rows: Sequence[Sequence[int]]) -> int:
+    """The rank of integer rows modulo the prime, where entries stay short: too low by chance once in 2^60."""
+    return int(nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME).rank())
+
+
 def modulo_prime(residues: Sequence[Sequence[int]]) -> nmod_mat:
     """The matrix of these residues, of which there must be some."""
     return nmod_mat(len(residues), len(residues[0]), [v for row in residues for v in row], PRIME)

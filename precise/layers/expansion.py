@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.arithmetic import common_denominator
-from precise.equations.row_system import PRIME
+from precise.equations.row_system import rank_modulo_prime
 from precise.layers.columns import Reading, Slopes
 from precise.layers.output_layer import OutputRow
 from precise.regions.aim import random_line
@@ -98,7 +98,7 @@ def _independent(
                 row = downstream(known, pattern, output)
                 scale = common_denominator(row)
                 candidate = [*integers, [int((v * scale).p) for v in row]]
-                if nmod_mat(fmpz_mat(candidate), PRIME).rank() == len(candidate):
+                if rank_modulo_prime(candidate) == len(candidate):
                     chosen, rows, integers = [*chosen, (point, number)], [*rows, row], candidate
         if len(rows) == len(known.layers[0]):
             break

@@ -103,7 +103,7 @@ class LayerSearch:
         self._empty = 0  # lines in a row without a candidate
         self._probe = probe
         self._known = known
-        self._width = self._enough = sys.maxsize if width is None else width
+        self._width = sys.maxsize if width is None else width
         self._follow = follow
         self._random = Random(seed)
         self._generator = np.random.default_rng(self._random.getrandbits(64))
@@ -195,9 +195,7 @@ class LayerSearch:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
         self._thrifty = False
-        self._enough = min(self._width, len(self.result.rows) + 1)
-        self._search()
-        self._enough = self._width
+        self._search(min(self._width, len(self.result.rows) + 1))
         self._decide(final=True)
         self._followed(self._unfinished(close=True))
 
@@ -225,21 +223,22 @@ class LayerSearch:
         fresh = (c for c in self._unfinished(close=True) if not any(c.partial.met_by(row) for row in rows))
         self._followed(replace(candidate, supposed=True) for candidate in fresh)
 
-    def _search(self) -> None:
+    def _search(self, enough: int | None = None) -> None:
+        """Search until patience ends, or until there are so many rows: the whole layer's, if nothing else is said."""
         start, lines = perf_counter(), self.result.seconds_lines
         again = True
         try:
             while again:
                 self._due = False
-                self._followed(self._wanted())
+                self._followed(self._wanted(self._width if enough is None else enough))
                 self._decide(final=False)
                 again = self._due
         finally:
             self.result.seconds_rows += perf_counter() - start - (self.result.seconds_lines - lines)
 
-    def _wanted(self) -> Iterator[Candidate | None]:
+    def _wanted(self, enough: int) -> Iterator[Candidate | None]:
         """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
-        while len(self.result.rows) < self._enough:
+        while len(self.result.rows) < enough:
             self._doubted()
             self._dry_spell()
             if self._fresh and not self._due:

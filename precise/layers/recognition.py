@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from flint import fmpq, fmpz_mat, nmod_mat
+from flint import fmpq
 
-from precise.equations.row_system import PRIME, RowSystem
+from precise.equations.row_system import RowSystem, rank_modulo_prime
 from precise.regions.local_map import Known, Row
 from precise.regions.walk import Surface
 
@@ -38,7 +38,7 @@ def recognised(known: Known, surface: Surface, layer: int, row: Row, lacking: Se
         return {}
     forms = _forms(known, layer, surface)
     whole = _basis(forms, sides)
-    if _rank(whole) < 1 + len(acting) + REDUNDANT:
+    if rank_modulo_prime(whole) < 1 + len(acting) + REDUNDANT:
         return {}
     told = [p for p, on in enumerate(sides) if on and p not in lacking]
     bare = [sum(row.plus[p] * forms[p][n] for p in told) + row.bias * one for n, one in enumerate(whole[0])]
@@ -61,17 +61,12 @@ def possible_layers(known: Known, surface: Surface, layers: Sequence[int]) -> li
     plane = [*surface.plane.normal, surface.plane.constant]
     for layer in reversed(layers):
         basis = _combined(known, layer, surface)
-        rank = _rank(basis)
-        if _rank([*basis, plane]) == rank:
+        rank = rank_modulo_prime(basis)
+        if rank_modulo_prime([*basis, plane]) == rank:
             found.append(layer)
-            if not layer or rank < _rank(_combined(known, layer - 1, surface)):
+            if not layer or rank < rank_modulo_prime(_combined(known, layer - 1, surface)):
                 break  # else the surfaces of the layer before are combinations of these as well
     return found
-
-
-def _rank(rows: Sequence[Sequence[int]]) -> int:
-    """The rank modulo a prime, where entries stay short: too low by chance once in 2^60."""
-    return int(nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME).rank())
 
 
 def _combined(known: Known, layer: int, surface: Surface) -> list[list[int]]:

@@ -107,7 +107,7 @@ def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
     shifts = [*exponents, *exponents, 0]
     entries = [*row.plus, *row.minus, row.bias]
     sizes = [abs(v).bit_length() + s for v, s in zip(entries, shifts, strict=True) if v]
-    weights = sorted(sizes[: len(sizes) - (row.bias != 0)]) or sizes
+    weights = sorted(sizes[:-1] if row.bias else sizes) or sizes
     usual = weights[(len(weights) - 1) // TOLD] if weights else 0
     exponent = max((size for size in sizes if size <= usual + APART), default=0)
     return [_divided(v, exponent - s) for v, s in zip(entries, shifts, strict=True)], exponent

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from random import Random
 
-from flint import fmpq, fmpz_mat, nmod_mat
+from flint import fmpq
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import open_row
 from precise.equations.partial_rows import PartialRow
-from precise.equations.row_system import PRIME
+from precise.equations.row_system import rank_modulo_prime
 from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
 from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_signs, with_weight
@@ -259,7 +259,7 @@ class LayerBelow:
 
 def _dependent(layer: Sequence[Row]) -> bool:
     """Are there relations between the preactivations, so that both sides of all of them cannot be told apart?"""
-    return not layer or int(nmod_mat(fmpz_mat([list(row.plus) for row in layer]), PRIME).rank()) < len(layer)
+    return not layer or rank_modulo_prime([row.plus for row in layer]) < len(layer)
 
 
 def _substitution(layer: Sequence[Row], settled: Settled) -> list[Vector]:
