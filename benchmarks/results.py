@@ -207,6 +207,7 @@ def _note(name: str, run: Run) -> str:
         return note
     rows = ", ".join(map(str, run["exact_rows"]))
     verdict = f"; `verify equal`: {run['verdict']}" if run["verdict"] else ""
+    verdict += f", with `--where-silent`: {run['where_silent']}" if run.get("where_silent") else ""
     return f"{note} ({run['queries']:,} queries, {run['seconds']:,.1f} s; exact rows by layer: {rows}{verdict})"
 
 

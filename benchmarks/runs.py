@@ -20,7 +20,9 @@ from benchmarks.rows import Row
 from benchmarks.scoring import score
 from precise.extract import extract
 from precise.formats.atomic_file import write_whole
+from precise.network import Network
 from precise.oracle import ExactOracle
+from verify.equality.silence import prove_equal_where_silent
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
@@ -44,7 +46,7 @@ def measure(row: Row, seed: int, jobs: int, models: Path | None) -> Run:
     report, found = result.report, score(network, result)
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6 if jobs > 1 else 0.0
     start = perf_counter()
-    verdict = None if result.network is None else prove_equal(network, result.network).outcome.value
+    verdict, silent = (None, None) if result.network is None else _judged(network, result.network)
     return {
         "row": row.name,
         "seed": seed,
@@ -53,6 +55,7 @@ def measure(row: Row, seed: int, jobs: int, models: Path | None) -> Run:
         "complete": report.complete,
         "outcome": report.outcome,
         "verdict": verdict,
+        "where_silent": silent,
         "verify_seconds": perf_counter() - start,
         "exact_rows": found.rows,
         "exact_signs": found.signs,
@@ -64,6 +67,13 @@ def measure(row: Row, seed: int, jobs: int, models: Path | None) -> Run:
         "worker_megabytes": workers,
         "versions": report.versions,
     }
+
+
+def _judged(network: Network, copy: Network) -> tuple[str, str | None]:
+    """The verdict on all of R^n, and of what stays unknown that where the weights that differ are silent."""
+    verdict = prove_equal(network, copy).outcome
+    silent = prove_equal_where_silent(network, copy).outcome.value if verdict is Outcome.UNKNOWN else None
+    return verdict.value, silent
 
 
 @contextmanager

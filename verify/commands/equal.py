@@ -11,7 +11,7 @@ import typer
 from precise.formats import load_network
 from verify.commands.output import check_report, described, show, working, write_report
 from verify.errors import InputError
-from verify.verdict import Verdict, Witness
+from verify.verdict import Outcome, Verdict, Witness
 
 SHOWN = 6  # coordinates of a witness that are printed
 
@@ -22,14 +22,25 @@ def equal(
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds for the search of an input on which they differ.")
     ] = 60.0,
+    where_silent: Annotated[
+        bool,
+        typer.Option(
+            "--where-silent",
+            help="Claim equality only at inputs at which no weight acts that differs, as what a copy lacks; proved by "
+            "comparing weights.",
+        ),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Also write the verdict to FILE as JSON, exactly.")
     ] = None,
 ) -> None:
     """Prove that two networks are the same function on all of R^n, or show an input where they differ.
 
+    A copy that lacks weights which act hardly anywhere may be proved right wherever these are silent: --where-silent.
+
     Exit status 0: proved equal; 1: different, with an input that shows it; 3: neither.
     """
+    from verify.equality.silence import prove_equal_where_silent
     from verify.equality.structural import prove_equal
 
     check_report(json_file, first, second)
@@ -37,7 +48,10 @@ def equal(
     started = time.monotonic()
     with working() as progress:
         try:
-            verdict = prove_equal(*networks, timeout=timeout, progress=progress)
+            if where_silent:
+                verdict = prove_equal_where_silent(*networks)
+            else:
+                verdict = prove_equal(*networks, timeout=timeout, progress=progress)
         except InputError as error:
             raise InputError(f"{first} and {second}: {error}") from error
     report = {
@@ -49,6 +63,8 @@ def equal(
     }
     write_report(json_file, report)
     show(text(verdict))
+    if verdict.outcome is Outcome.UNKNOWN and not where_silent:
+        show("where weights that differ do not act, the networks may be proved equal: --where-silent")
     raise typer.Exit(verdict.outcome.exit_status)
 
 

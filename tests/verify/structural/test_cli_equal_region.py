@@ -76,7 +76,9 @@ def test_a_pair_left_open_ends_with_3(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("verify.equality.structural.SMALL", 0)
     paths = [save_network(maximum(order), tmp_path / f"{order[0]}.json").path for order in ((0, 1, 2), (1, 2, 0))]
     assert verify("equal", *paths) == 3
-    assert capsys.readouterr().out.startswith("unknown on all of R^3: ")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("unknown on all of R^3: ")
+    assert shown[1].endswith("--where-silent")
 
 
 def test_region(files, tmp_path, capsys):
