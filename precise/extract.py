@@ -385,10 +385,11 @@ class _Run:
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             layer = list(self.known.layers[-1])
             result, below = self.solved_outputs()
-        if not result.rows and not self.whole_below:
-            with self.stage("output layer"):
-                self.known.replace_last(layer)
-                result, below = self.solve_outputs(0, frozenset(), MOST_LEFT_OUT, ORDERS)
+        for attempt in ((self.missing, self.lacking, LEFT_OUT), (0, frozenset[tuple[int, int]](), MOST_LEFT_OUT)):
+            if not result.rows and not self.whole_below:
+                with self.stage("output layer"):
+                    self.known.replace_last(layer)
+                    result, below = self.solve_outputs(*attempt, ORDERS)
         self.report.output_equations, self.accounted = result.redundant, result.accounted
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -448,6 +449,9 @@ class _Run:
                 solved = solve_postponed(self.probe, self.known, outputs, layer, neuron, self.random)
             outputs = solved.outputs
             self.report.layers[layer + 1].lacking += [(i + 1, neuron + 1) for i in solved.unseen]
+            neurons, acts = self.report.layers[layer].neurons, len(solved.unseen) < len(self.known.layers[layer + 1])
+            if acts and len(neurons) == len(self.known.layers[layer]) and neurons[neuron].sign == "open":
+                neurons[neuron].sign = "positive"  # on the side that it has in the copy
         for layer in sorted({layer + 1 for layer, _ in self.postponed}):
             outputs = without_idle(self.known, outputs, layer)
             report, rows = self.report.layers[layer], self.known.layers[layer]

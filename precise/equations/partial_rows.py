@@ -3,7 +3,8 @@
 A walk's equations hold on a scale of its own. Without it they are homogeneous equations for the row, and those of two
 walks on one neuron have a common solution for which no scale is 0. For walks on different neurons the equations are
 independent, up to directions that neither walk sees at all, as long as such a solution exists. Every dependent
-equation is a chance of 2^-60 against a wrong match.
+equation is a chance of 2^-60 against a wrong match. Where few inputs or a narrow layer leave a region with less than
+three equations, walks on one neuron that do not meet have fewer in common.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from precise.regions.probe import Point
 
 Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
 
-REDUNDANT = 3  # dependent equations before two walks are taken to belong to one neuron
+REDUNDANT = 3  # dependent equations before two walks are taken to belong to one neuron, where regions have more
 MOST = 256  # partial rows that are kept
 
 
@@ -91,8 +92,11 @@ def independent(rows: Sequence[Sequence[int]]) -> Equations:
 class PartialRows:
     """The partial rows of one layer; those of one neuron are merged as soon as it shows that they are."""
 
-    def __init__(self, unknowns: int) -> None:
+    def __init__(self, unknowns: int, narrowest: int = REDUNDANT + 1) -> None:
+        """narrowest: the least of the number of inputs and the widths of the layers below."""
         self.unknowns = unknowns
+        self._narrowest = narrowest
+        self._redundant = max(1, min(REDUNDANT, narrowest - 1))
         self.rows: list[PartialRow] = []
 
     def add(self, fresh: PartialRow) -> PartialRow:
@@ -121,7 +125,7 @@ class PartialRows:
 
     def substituted(self, substitution: Sequence[Sequence[fmpq]]) -> PartialRows:
         """The same in other unknowns (old = substitution @ new); some rows may merge or be complete now."""
-        result = PartialRows(len(substitution[0]))
+        result = PartialRows(len(substitution[0]), self._narrowest)
         scale = common_denominator([v for row in substitution for v in row])
         matrix = fmpz_mat([[int((v * scale).p) for v in row] for row in substitution])
         for row in self.rows:
@@ -132,7 +136,7 @@ class PartialRows:
 
     def with_zeros(self, absent: Sequence[int]) -> PartialRows:
         """The same where these unknowns are taken to be 0; some rows may merge or be complete now."""
-        result = PartialRows(self.unknowns)
+        result = PartialRows(self.unknowns, self._narrowest)
         zeros = [[int(c == j) for c in range(self.unknowns)] for j in absent]
         for row in self.rows:
             other = replace(row, equations=independent([*row.equations, *zeros]))
@@ -142,7 +146,7 @@ class PartialRows:
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
         both = modulo_prime([*a.residues, *b.residues])
-        if both.nrows() - int(both.rank()) < REDUNDANT:
+        if both.nrows() - int(both.rank()) < self._redundant:
             return None
         equations = [*a.equations, *b.equations]
         together = PartialRow(tuple(equations[r] for r in independent_rows(both)), (*a.leads, *b.leads), a.witness)

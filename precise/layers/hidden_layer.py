@@ -27,7 +27,7 @@ from precise.layers.pieces import factors
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
-from precise.regions.seldom import seldom_sides
+from precise.regions.seldom import seldom_sides, shares_on
 from precise.signatures.completion import completable, nearly_whole
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
@@ -122,7 +122,7 @@ class LayerSearch:
         self._lines = CandidateLines(
             probe, known, self.result, self.below, self._random, self._generator, may_be_last, self._avoided
         )
-        self._partial = PartialRows(self._unknowns)
+        self._partial = self._no_parts()
         for part in parts:
             self._partial.add(part)
         self._attempted: set[Equations] = set()
@@ -155,7 +155,16 @@ class LayerSearch:
             self._release()
         if idle := self.below.idle_sides(self.result.rows):
             self._leave_out(idle)
+        self._turn_idle()
         return self.result
+
+    def _turn_idle(self) -> None:
+        """Turn around neurons below that are mostly on, though no row acts there: what nothing shows is seldom."""
+        idle = self.below.idle(self.result.rows)
+        if idle:
+            shares = shares_on(Known(self._known.inputs, self._known.layers[:-1]), self._generator)
+            self.below.turn_around([p for p in idle if shares[p] > 0.5])
+            self._changed()
 
     def _leave_out(self, idle: Sequence[int]) -> None:
         """Give up the coefficients of sides below that do not act, all of which are 0."""
@@ -172,7 +181,7 @@ class LayerSearch:
         self._avoided.clear()  # the lines have the same set
         self._avoided.update((at, p) for at, p in avoided if p is not None)
         self._seldom = None
-        self.result.parts, self._partial = {}, PartialRows(self._unknowns)
+        self.result.parts, self._partial = {}, self._no_parts()
         self._changed()
 
     def _begin_again(self) -> None:
@@ -185,7 +194,7 @@ class LayerSearch:
         loose = set(self.below.loose)
         self.result.rows[:] = self.below.released(self.result.rows)
         self.result.lacking = {(i, feature) for i, feature in self.result.lacking if feature not in loose}
-        self.result.parts, self._partial = {}, PartialRows(self._unknowns)
+        self.result.parts, self._partial = {}, self._no_parts()
         self._changed()
 
     def onward(self) -> None:
@@ -375,6 +384,9 @@ class LayerSearch:
     @property
     def _unknowns(self) -> int:
         return self.features * (2 if self.below.separate else 1) + 1
+
+    def _no_parts(self) -> PartialRows:
+        return PartialRows(self._unknowns, min([self._known.inputs, *map(len, self._known.layers[:-1])]))
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 

@@ -169,7 +169,7 @@ def _regions(
     patterns, last = known.patterns(points), len(known.layers) - 1
     told = [n for n, pattern in enumerate(patterns) if not any(_acts(known, pattern, *at) for at in lacking)]
     chosen = [points[n] for n in told]
-    pieces = [probe.output(number).pieces(chosen, tests) for number in range(probe.oracle.output_width)]
+    pieces = probe.of_every_output(chosen, tests)
     found = []
     for n, of_outputs in zip(told, zip(*pieces, strict=True), strict=True):
         own = _local(weights.bare, last, patterns[n], points[n], tests)

@@ -9,7 +9,7 @@ different activation patterns behind it give the equations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from random import Random
@@ -20,7 +20,7 @@ from flint import fmpq, fmpz_mat
 from precise.arithmetic import common_denominator, primitive
 from precise.equations.row_system import RowSystem
 from precise.layers.expansion import downstream
-from precise.layers.output_layer import OutputRow, combined
+from precise.layers.output_layer import OutputRow
 from precise.regions.aim import random_points, to_point
 from precise.regions.climb import climb, highest, steps
 from precise.regions.corners import along, directions, jump, ratio, sides
@@ -81,51 +81,73 @@ def solve_postponed(
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random)
-    scalar = combined(outputs, probe.choice)
     following = known.layers[layer + 1]
     weights = {i: fmpq(row.plus[neuron]) for i, row in enumerate(following) if row.plus[neuron]}  # walks saw these
     system, ever_on = RowSystem(len(following)), set[int]()
     if weights:
         system.add([[*(int(c == i) for c in range(len(following))), fmpq(0)] for i in weights])
 
-    calm: list[list[fmpq | int]] = []
+    calm: list[list[list[fmpq | int]]] = []
 
-    def take(equation: list[fmpq | int]) -> None:
-        ever_on.update(i for i, share in enumerate(equation[:-1]) if share)
-        system.add([equation])
+    def take(equations: list[list[fmpq | int]]) -> None:
+        ever_on.update(i for equation in equations for i, share in enumerate(equation[:-1]) if share)
+        system.add(equations)
 
     def learn(places: Iterator[_Place], most: int) -> None:
         for place in islice(places, most):
             if system.complete and system.redundant >= REDUNDANT:
                 break
-            behind = downstream(known, place.pattern, scalar, layer + 1)
-            expected = _slopes(known, place.pattern, behind, layer + 1, tests)
-            told = sum((behind[i] * weight for i, weight in weights.items()), fmpq(0))
-            behind = [fmpq(0) if i in weights else share for i, share in enumerate(behind)]
-            high, low = probe.pieces([place.positive, place.negative], tests)
-            step = ratio(jump(high, low), along(place.normal, tests))
-            if step is None or list(low.slopes) != expected:  # more is missing there
+            told = _jump(probe, known, outputs, place, layer + 1, tests)
+            if told is None:  # more is missing there
                 continue
-            scale = common_denominator([*behind, step - told])
-            equation: list[fmpq | int] = [*(int((share * scale).p) for share in behind), (step - told) * scale]
-            if not step:  # nothing bends there, perhaps for want of what keeps the neuron off
-                calm.append(equation)
-            elif system.accepts([equation]):
-                take(equation)
+            equations = [_without(weights, behind, step) for behind, step in told]
+            if not any(step for _, step in told):  # nothing bends there, perhaps for want of what keeps it off
+                calm.append(equations)
+            elif system.accepts(equations):
+                take(equations)
 
     learn(_beside_all(known, layer, neuron, near), PLACES)
     learn(_places(known, layer, neuron, generator), PLACES)
     for number in _weights(system)[1]:
         if number not in ever_on:
             learn(_places(known, layer, neuron, generator, number), MORE_PLACES)
-    for equation in calm:
-        if system.accepts([equation]):
-            take(equation)
+    for equations in calm:
+        if system.accepts(equations):
+            take(equations)
     found, unseen = _weights(system)
     large = max((abs(w) for row in following for w in (*row.plus, row.bias)), default=1) << LARGE_BITS
     found = [fmpq(-large) if i in unseen and i not in ever_on else w for i, w in enumerate(found)]
     found = [weights.get(i, w) for i, w in enumerate(found)]
     return Solved(with_weights(known, outputs, layer + 1, neuron, found), tuple(unseen))
+
+
+def _jump(
+    probe: Probe,
+    known: Known,
+    outputs: Sequence[OutputRow],
+    place: _Place,
+    layer: int,
+    tests: Sequence[Direction],
+) -> list[tuple[list[fmpq], fmpq]] | None:
+    """(gradient behind a layer, how many times the neuron's own gradient it jumps by) of every output; None if
+    an output is not as known where the neuron is off, or does not jump by a multiple."""
+    found = []
+    pieces = probe.of_every_output([place.positive, place.negative], tests)
+    for output, (high, low) in zip(outputs, pieces, strict=True):
+        behind = downstream(known, place.pattern, output, layer)
+        step = ratio(jump(high, low), along(place.normal, tests))
+        if step is None or list(low.slopes) != _slopes(known, place.pattern, behind, layer, tests):
+            return None
+        found.append((behind, step))
+    return found
+
+
+def _without(weights: Mapping[int, fmpq], behind: Sequence[fmpq], step: fmpq) -> list[fmpq | int]:
+    """The equation sum of behind_i w_i = step for the unknown w, in integers; some are known already."""
+    right = step - sum((behind[i] * weight for i, weight in weights.items()), fmpq(0))
+    left = [fmpq(0) if i in weights else share for i, share in enumerate(behind)]
+    scale = common_denominator([*left, right])
+    return [*(int((share * scale).p) for share in left), right * scale]
 
 
 def solve_last(
@@ -143,10 +165,9 @@ def solve_last(
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random)
     last = len(known.layers) - 1
-    single = [probe.output(number) for number in range(len(outputs))]
     told: list[tuple[fmpq, ...]] = []
     for place in islice(chain(_beside_all(known, last, neuron, near), _places(known, last, neuron, generator)), PLACES):
-        pairs = [one.pieces([place.positive, place.negative], tests) for one in single]
+        pairs = probe.of_every_output([place.positive, place.negative], tests)
         steps = [ratio(jump(high, low), along(place.normal, tests)) for high, low in pairs]
         expected = [
             _slopes(known, place.pattern, downstream(known, place.pattern, o, last), last, tests) for o in outputs

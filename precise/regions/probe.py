@@ -61,6 +61,7 @@ class Probe:
         self._combination = fmpz_mat(oracle.output_width, 1, list(combination))
         self._denominator = fmpz(1)
         self._slope_bits = self._value_bits = 8
+        self._answered: dict[tuple[int, tuple[tuple[int, ...], ...]], Batch] | None = None  # see `of_every_output`
 
     def output(self, number: int) -> Probe:
         """The same slice, reading one output (from 0) instead of the combination of all."""
@@ -68,6 +69,22 @@ class Probe:
         single = Probe(self.oracle, self.coordinates, choice)
         single.adopt(self.calibration)
         return single
+
+    def of_every_output(self, points: Sequence[Point], directions: Sequence[Direction]) -> list[list[Piece]]:
+        """What `pieces` gives for every output alone, shape (outputs, points), from the same queries.
+
+        Raises:
+            PrecisionError, BudgetExceeded, OracleError: as for `pieces`.
+        """
+        answered: dict[tuple[int, tuple[tuple[int, ...], ...]], Batch] = {}
+        found = []
+        for number in range(self.oracle.output_width):
+            single = self.output(number)
+            single._answered = answered
+            found.append(single.pieces(points, directions))
+            self.adopt(single.calibration)
+            self.longest_bits = max(self.longest_bits, single.longest_bits)
+        return found
 
     @property
     def queries(self) -> int:
@@ -230,13 +247,21 @@ class Probe:
 
     def _scalars(self, rows: Sequence[Sequence[int]], bits: int) -> list[fmpq]:
         self.longest_bits = max(self.longest_bits, bits)
-        self._latest = answers = self.oracle.query(self._embed(rows, bits))
+        self._latest = answers = self._asked(rows, bits)
         combined = answers.numerators * self._combination
         scalars = [fmpq(value, answers.denominator) for value in combined.entries()]
         if self.oracle.precision is not None:
             self._refuse_rounded(scalars, self.oracle.precision)
         self._repeats.note(rows, bits, scalars)
         return scalars
+
+    def _asked(self, rows: Sequence[Sequence[int]], bits: int) -> Batch:
+        if self._answered is None:
+            return self.oracle.query(self._embed(rows, bits))
+        key = bits, tuple(map(tuple, rows))
+        if key not in self._answered:
+            self._answered[key] = self.oracle.query(self._embed(rows, bits))
+        return self._answered[key]
 
     def contradiction(self) -> str:
         """Ask some points of every time of the run again; a clause if an answer is another one, else empty."""

@@ -166,6 +166,18 @@ class LayerBelow:
             self.loose = [place[p] for p in self.loose]
         return idle
 
+    def idle(self, rows: Sequence[Row]) -> list[int]:
+        """The features of neurons whose sign is open and on which none of these rows, the next layer's, acts."""
+        pairs = zip(self.signs or (), self.features, strict=False)  # of the inputs no sign is open
+        unseen = [features[0] for sign, features in pairs if sign is Sign.UNSEEN and len(features) == 1]
+        return [p for p in unseen if not any(row.plus[p] or row.minus[p] for row in rows)]
+
+    def turn_around(self, features: Sequence[int]) -> None:
+        """Call the other sides of these features' neurons positive; their signs stay open."""
+        layer = self._known.layers[self._index]
+        self._known.layers[self._index] = [row.negated() if p in features else row for p, row in enumerate(layer)]
+        self._known.changed()
+
     def released(self, rows: Sequence[Row]) -> list[Row]:
         """The next layer's rows without what ignored weights passed on; those that rows agree on are read off first."""
         layer, vectors = list(self._known.layers[self._index]), [[fmpq(w) for w in (*r.plus, r.bias)] for r in rows]

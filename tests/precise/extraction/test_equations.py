@@ -86,6 +86,23 @@ def test_walks_on_different_neurons_stay_apart(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+def test_where_two_inputs_leave_few_equations_walks_are_put_together_all_the_same(seed: int) -> None:
+    random = Random(seed)
+    row = [random.randint(-1000, 1000) or 1 for _ in range(4)]
+    other = [random.randint(-1000, 1000) or 1 for _ in range(4)]
+    walks = [partial(of, drawn(random, 4, 3), factor) for of, factor in ((row, fmpq(2, 3)), (other, fmpq(1)))]
+    walks.append(partial(row, drawn(random, 4, 3), fmpq(-5)))
+    wide, narrow = PartialRows(4), PartialRows(4, narrowest=2)
+    for walk in walks:
+        wide.add(walk)
+        narrow.add(walk)
+    assert len(wide.rows) == 3
+    ((found, _),) = narrow.complete()
+    assert [fmpq(found[0], row[0]) * v for v in row] == [fmpq(v) for v in found]
+    assert len(narrow.rows) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_a_direction_that_nobody_sees_is_not_taken_for_a_common_row(seed: int) -> None:
     """All equations are blind to one direction, so that they have a common solution which is no row."""
     random = Random(seed)

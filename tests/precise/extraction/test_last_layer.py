@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -86,6 +87,21 @@ def test_a_neuron_that_kept_both_sides_loses_the_one_on_which_no_row_acts(acting
     assert known.layers[0][1] == (layer[1] if sign is Sign.POSITIVE else layer[1].negated())
     assert below.unknown_weights == {(1, 0), (2, 1)}
     assert len(known.layers[0]) == 3
+
+
+def test_a_neuron_on_which_no_row_acts_is_turned_around_and_its_sign_stays_open() -> None:
+    layer = [Row((1, 2, 0), (0,) * 3, 3), Row((4, -5, 1), (0,) * 3, 6), Row((7, 8, 9), (0,) * 3, -9)]
+    known = Known(3, [list(layer), []])
+    below = LayerBelow(known, 0, 0, Random(1))
+    untold = [fmpq(v) for v in (1, 0, 3, 0, 0, 0, 5)]  # nothing of the second neuron, on either side
+    assert below.decide([untold], final=True) is not None
+    acting, silent = Row((1, 0, 0), (0,) * 3, 5), Row((0, 0, 4), (0,) * 3, 5)
+    assert below.idle([acting, silent]) == [1]
+    assert below.idle([replace(acting, plus=(1, 6, 0))]) == []
+    below.turn_around([1])
+    assert known.layers[0] == [layer[0], layer[1].negated(), layer[2]]
+    assert below.signs is not None
+    assert below.signs[1] is Sign.UNSEEN
 
 
 @pytest.mark.parametrize("shape", ["8-6x3-1", "8-6x3-2"])

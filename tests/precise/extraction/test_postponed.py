@@ -6,10 +6,12 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
+import pytest
 from flint import fmpq
 
 from precise.equations.partial_rows import PartialRow, PartialRows
 from precise.extract import extract
+from precise.layers import postponed
 from precise.layers.output_layer import OutputRow
 from precise.layers.postponed import solve_postponed
 from precise.network import Layer, Network
@@ -54,6 +56,20 @@ def test_the_weights_of_a_neuron_are_solved_from_its_surface() -> None:
                 assert list(solved.outputs) == outputs
             told += len(seen)
     assert told > 24
+
+
+def test_one_place_tells_as_many_weights_as_there_are_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postponed, "PLACES", 1)
+    whole_layers = 0
+    for seed in range(8):
+        network = random_network("6-4-3-3", seed)
+        true, outputs = whole(network)
+        known = Known(true.inputs, list(true.layers))
+        known.layers[1] = [replace(row, plus=(*row.plus[:2], 0, row.plus[3])) for row in true.layers[1]]
+        probe = Probe(ExactOracle(network), range(6), [3, 5, 1])
+        solved = solve_postponed(probe, known, outputs, 0, 2, Random(seed))
+        whole_layers += known.layers[1] == true.layers[1] and not solved.unseen
+    assert whole_layers
 
 
 def test_a_weight_that_is_zero_is_told_by_places_where_nothing_bends() -> None:
