@@ -38,14 +38,15 @@ from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
 from precise.layers.linear_rest import told_apart
-from precise.layers.lines import SearchedLine
-from precise.layers.output_layer import OutputResult, OutputRow, solve_outputs
+from precise.layers.lines import SearchedLine, unexplained
+from precise.layers.output_layer import OutputResult, OutputRow, both_sides, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
 from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
-from precise.regions.aim import line_between, random_points, to_point
+from precise.regions.aim import line_between, random_line, random_points, to_point
+from precise.regions.critical_points import critical_points
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point, Probe
 from precise.report import LayerReport, NeuronReport, Report
@@ -60,7 +61,9 @@ MOST_LEFT_OUT = 0.5  # when nothing else explains the oracle
 ORDERS = 64  # in which points are then taken, until those that come first are right
 MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
+SETTLED_LINES = 8  # of which few meet a critical point that the layers so far do not explain, if these are nearly all
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
+BEYOND = 3  # missing neurons, at most, for which inputs are looked at that are larger than any box that is stated
 RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
@@ -181,6 +184,8 @@ class _Run:
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
         self.accounted: frozenset[tuple[int, int]] = frozenset()  # of the last layer's weights; see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
+        self.beside: list[Point] = []  # points on both sides of the last layer's neurons, if later ones change nothing
+        self.settled = False  # do the layers so far explain all, so that no later one is searched?
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def everything(self) -> Network:
@@ -190,6 +195,10 @@ class _Run:
             else:
                 for number, width in enumerate(self.hidden, 1):
                     mixed = self.on_a_line and number < len(self.hidden)
+                    if number > 1 and not mixed and (self.settled or self.all_explained(number)):
+                        self.settled = True
+                        self.passed_over(number, width, crew.follow)
+                        continue
                     self.layer(number, width, crew.follow, last=mixed or number == len(self.hidden), mixed=mixed)
                     if mixed:
                         break
@@ -262,6 +271,35 @@ class _Run:
         self.restore(after)
         return self.found(first, width)
 
+    def all_explained(self, number: int) -> bool:
+        """Do the layers so far explain nearly all, so that few neurons from this layer on change their state?
+
+        These few are found at the end, as others that were overlooked. What is drawn here depends on nothing else,
+        and nothing else on it.
+        """
+        random = Random(f"{self.report.seed}: behind layer {number - 1}")
+        generator = np.random.default_rng(random.getrandbits(64))
+        with self.stage("layers that change nothing"):
+            bent = 0
+            for _ in range(SETTLED_LINES):
+                points = critical_points(self.probe, *random_line(self.known, generator))
+                bent += bool(unexplained(self.known, points, self.postponed))
+                if bent > SETTLED_LINES * LEFT_OUT:
+                    return False
+            before = self.kept()
+            result, _ = self.solve_outputs(max(1, self.missing), self.lacking, LEFT_OUT, ORDERS, random)
+            self.restore(before)
+        return bool(result.rows)
+
+    def passed_over(self, number: int, width: int, follow: Follow) -> None:
+        """A layer that is not searched: it hands on linearly what the layers before do."""
+        self.beside += [p for n, at in enumerate(self.witnesses) for p in both_sides(self.known, n, at)]
+        last = number == len(self.hidden or ())
+        self.found(self.attempt(number, width, max(1, self.missing), self.lacking, 0, follow, last), width)
+        self.report.layers[-1].notes = [
+            f"not searched: the layers before explain nearly all that {SETTLED_LINES} lines met"
+        ]
+
     @property
     def on_a_line(self) -> bool:
         """Does one neuron hand on all there is? Then those of all layers behind it look alike: points on a line."""
@@ -287,6 +325,7 @@ class _Run:
     ) -> LayerSearch:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
+        lines = 0 if self.settled else lines
         behind = len(self.hidden) - number if self.hidden else 0
         search = LayerSearch(
             self.probe,
@@ -430,15 +469,23 @@ class _Run:
         return len(rows) > before
 
     def solve_outputs(
-        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0, orders: int = 1
+        self,
+        missing: int,
+        lacking: frozenset[tuple[int, int]],
+        left_out: float = 0.0,
+        orders: int = 1,
+        random: Random | None = None,
     ) -> tuple[OutputResult, LayerBelow]:
+        random = random or self.random
         ignored, ignored_lacking = self.missing - missing, self.lacking - lacking
         index = len(self.known.layers) - 1
-        below = LayerBelow(self.known, index, missing, self.random, lacking, ignored, ignored_lacking)
+        below = LayerBelow(self.known, index, missing, random, lacking, ignored, ignored_lacking)
         unknown = {(layer, i, j) for (layer, i), features in self.report.unknown_weights().items() for j in features}
         unknown |= {(index, i, j) for i, j in self.lacking}
         unknown |= {(layer, i, j) for layer in range(1, index + 1) for i, j in self.taken_as_zero(layer)}
-        result = solve_outputs(self.probe, self.known, below, self.witnesses, self.random, left_out, unknown, orders)
+        result = solve_outputs(
+            self.probe, self.known, below, self.witnesses, random, left_out, unknown, orders, self.beside
+        )
         return result, below
 
     def postponed_weights(self, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:
@@ -485,7 +532,8 @@ class _Run:
         room = {n: at.width - at.rows - at.opposite_twins for n, at in enumerate(layers) if at.width is not None}
         incomplete = [number for number, layer in enumerate(layers) if room.get(number, 0) > 0 or layer.lacking]
         lacking = self.report.unknown_weights()
-        search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random)
+        within = math.inf if sum(room.values()) <= BEYOND else DOMAIN
+        search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random, within)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:

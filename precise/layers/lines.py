@@ -6,7 +6,7 @@ that they are hardly ever in, or lead through points at which the known part is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from random import Random
 from time import perf_counter
 
@@ -107,12 +107,7 @@ class CandidateLines:
 
     def unknown(self, points: list[CriticalPoint]) -> list[CriticalPoint]:
         """Those at which no known neuron changes its state."""
-        if not points:
-            return []
-        patterns = self._known.patterns([p for point in points for p in (point.before, point.after)])
-        apart = [any(pattern[layer][j] for layer, j in self._avoided) for pattern in patterns[::2]]
-        same = [patterns[2 * n] == patterns[2 * n + 1] for n in range(len(points))]
-        return [p for p, known, away in zip(points, same, apart, strict=True) if known and not away]
+        return unexplained(self._known, points, self._avoided)
 
     def _spent(self, start: float, asked: int) -> None:
         self._result.seconds_lines += perf_counter() - start
@@ -139,3 +134,17 @@ class CandidateLines:
             extremes = self._extremes() if len(self._known.layers) > 2 else None
             self._surprises = Surprises(self._probe, self._known, witnesses, self._random, self._generator, extremes)
         return self._surprises.lines(SURPRISE_POINTS)
+
+
+def unexplained(known: Known, points: Sequence[CriticalPoint], avoided: Set[tuple[int, int]]) -> list[CriticalPoint]:
+    """Those at which no known neuron changes its state.
+
+    Args:
+        avoided: (layer, neuron); where one is on, the known part is not right, and nothing is told.
+    """
+    if not points:
+        return []
+    patterns = known.patterns([p for point in points for p in (point.before, point.after)])
+    apart = [any(pattern[layer][j] for layer, j in avoided) for pattern in patterns[::2]]
+    same = [patterns[2 * n] == patterns[2 * n + 1] for n in range(len(points))]
+    return [p for p, alike, away in zip(points, same, apart, strict=True) if alike and not away]

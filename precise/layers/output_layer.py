@@ -87,6 +87,7 @@ def solve_outputs(
     left_out: float = 0.0,
     lacking: Set[tuple[int, int, int]] = frozenset(),
     orders: int = 1,
+    beside: Sequence[Point] = (),
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
@@ -100,6 +101,7 @@ def solve_outputs(
         lacking: (layer, neuron, feature) of weights that are not known. Where those of the last layer act for which a
             number stands, see OpenWeights; where others act, nothing is asked.
         orders: in which points are taken where some may contradict: those that come first count as right.
+        beside: points on both sides of neurons before the last layer, where that has none that changes its state.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
@@ -107,7 +109,7 @@ def solve_outputs(
     if orders > 1:
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
-    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    points = [*beside, *(p for n, w in enumerate(witnesses) for p in both_sides(known, n, w))]
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     rounds: list[list[_Region]] = []
     failed: OutputResult | None = None

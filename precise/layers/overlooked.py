@@ -8,6 +8,7 @@ place that fits to one that does not, the first critical point that the copy doe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from random import Random
@@ -67,6 +68,7 @@ class LastSearch:
         lacking: Mapping[Where, Set[int]],
         follow: Follow,
         random: Random,
+        within: float = math.inf,
     ) -> None:
         """Nothing is asked yet.
 
@@ -75,9 +77,11 @@ class LastSearch:
             incomplete: the layers, from 0 and in order, that lack neurons, weights of them, or perhaps either.
             room: for those of which the width is known, how many neurons they lack.
             lacking: neurons below whose weight a neuron lacks.
+            within: |x| of the points at which it is looked whether the copy is wrong.
         """
         self._probe = probe
         self._known = known
+        self._within = within
         self._incomplete = tuple(incomplete)
         self._room = dict(room)
         self._follow = follow
@@ -104,7 +108,7 @@ class LastSearch:
         """
         probe, known, generator = self._probe, self._known, self._generator
         copy = copy_of(known, combined(outputs, probe.choice))
-        begun = surprise(probe, copy, self._places())
+        begun = surprise(probe, copy, self._places_within())
         self.quiet = begun is None
         if begun is None:
             return None
@@ -147,6 +151,13 @@ class LastSearch:
             elif first is not None and first.known is not None:
                 turns.setdefault(first.known, []).append(first.at.at)
         return surfaces, turns
+
+    def _places_within(self) -> Iterator[Vector]:
+        """The points of `_places` that are not too far out, shape (points, inputs) each."""
+        for points in self._places():
+            near = points[np.abs(points).max(axis=1) <= self._within]
+            if len(near):
+                yield near
 
     def _places(self) -> Iterator[Vector]:
         """Points where the copy may be wrong, the most telling ones first, shape (points, inputs) each."""

@@ -32,6 +32,7 @@ WAY_STEPS = 24  # on each of them
 SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
 SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
 NEAR = (-8, 5)  # binary logarithms of distances from the witness
+FAR_OUT = 10  # of the witness's own, from which distances are measured by it
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -139,7 +140,9 @@ def _is_rows(known: Known, surface: Surface) -> bool:
 
 
 def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, int, int]:
-    scale = 2.0 ** generator.uniform(*NEAR)
+    away = np.log2(np.linalg.norm(to_floats([witness])[0]) + 1.0)
+    nearest, farthest = NEAR if away < FAR_OUT else (away - 8, away + 2)  # there regions are as large as that
+    scale = 2.0 ** generator.uniform(nearest, farthest)
     ends = scale * generator.standard_normal((2, len(witness)))
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
 

@@ -14,13 +14,13 @@ from precise.equations.partial_rows import PartialRow
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
-from precise.regions.aim import random_line
+from precise.regions.aim import random_line, to_point
 from precise.regions.hyperplane import Hyperplane
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point, Probe
 from precise.regions.walk import Crossed, Lost, Surface, Walker
 from precise.signatures.completion import completed
-from precise.signatures.confirm import confirm, predicted
+from precise.signatures.confirm import _between, confirm, predicted
 from precise.signatures.rows import RowSearch
 
 
@@ -121,6 +121,27 @@ def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
     missed = [c for c in told if c.absent and not c.deeper and c.present > len(c.absent)]
     assert sum(confirmation.deeper for confirmation in told) >= 5
     assert len(missed) <= 1  # where both surfaces end at dead neurons, the way there tells nothing
+
+
+def test_far_out_a_deeper_surface_is_told_from_a_row_as_well() -> None:
+    """A neuron of layer 2 changes its state so far out that from there all of layer 1 seems to bend at the origin."""
+    told = []
+    for seed in range(4):
+        network = random_network([4, 4, 3, 1], seed)
+        second = network.layers[1]
+        biases = (second.biases[0] - 10**6, *second.biases[1:])
+        network = Network((network.layers[0], Layer(second.weights, biases), *network.layers[2:]))
+        known = Known(4, [rows_of(network, 0), rows_of(network, 1)[:1]])
+        rays = np.random.default_rng(seed).standard_normal((64, 4)) * 2.0**24
+        ends = [to_point(ray) for ray in rays]
+        found = [surface for end in ends for surface in _between(known, [0] * 4, end)]
+        surface = found[0]
+        impostor = Row.of([*surface.plane.normal, surface.plane.constant], 4)
+        walker = Walker(Probe(ExactOracle(network), range(4), [1]), Known(4, [[]]))
+        walker.draw_tests(Random(seed))
+        told.append(confirm(walker, impostor, surface.point, 32, True, np.random.default_rng(seed)))
+    assert len(told) == 4
+    assert all(seen.deeper for seen in told)
 
 
 def with_opposite_twin(network: Network) -> Network:
