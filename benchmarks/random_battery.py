@@ -51,14 +51,14 @@ def drawn(seed: int) -> tuple[Network, list[str]]:
     return planted_network(seed, depth=6, width=12, outputs=4, planted=3)
 
 
-def measure(seed: int, limit: float) -> Run:
-    """One network: extracted for at most `limit` seconds of processor time, and judged."""
+def measure(seed: int, limit: float, attempts: int = 3) -> Run:
+    """One network: extracted for at most `limit` seconds of processor time by all runs together, and judged."""
     network, kinds = drawn(seed)
     start = process_time()
     signal.signal(signal.SIGPROF, _interrupt)
     signal.setitimer(signal.ITIMER_PROF, limit)
     try:
-        result = extract(ExactOracle(network), network.widths, seed)
+        result = extract(ExactOracle(network), network.widths, seed, attempts=attempts)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = process_time() - start
@@ -70,6 +70,7 @@ def measure(seed: int, limit: float) -> Run:
         "parameters": sum((layer.inputs + 1) * layer.neurons for layer in network.layers),
         "judgement": judgement,
         "outcome": result.report.outcome,
+        "runs": 1 + len(result.report.earlier),
         "queries": result.report.queries,
         "processor_seconds": round(seconds, 3),
     }
@@ -140,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--networks", type=int, default=200, help="how many, one a seed (default: 200)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--limit", type=float, default=120.0, help="processor seconds a network (default: 120)")
+    parser.add_argument("--attempts", type=int, default=3, help="runs of a network, until one ends with a copy (3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the runs are kept, after every network")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the file has")
     options = parser.parse_args(arguments)
@@ -149,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs: list[Run] = json.loads(options.json.read_text())["runs"] if kept else []
     for seed in range(options.first, options.first + options.networks):
         if all(run["seed"] != seed for run in runs):
-            runs.append(measure(seed, options.limit))
+            runs.append(measure(seed, options.limit, options.attempts))
             print(describe(runs[-1]), flush=True)
             if options.json:
                 write_whole(options.json, (json.dumps({"runs": runs}, indent=1) + "\n").encode())

@@ -49,7 +49,7 @@ from precise.regions.aim import line_between, random_line, random_points, to_poi
 from precise.regions.critical_points import critical_points
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point, Probe
-from precise.report import LayerReport, NeuronReport, Report
+from precise.report import EarlierRun, LayerReport, NeuronReport, Report
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.suspicion import suspicion
@@ -61,7 +61,7 @@ MOST_LEFT_OUT = 0.5  # when nothing else explains the oracle
 ORDERS = 64  # in which points are then taken, until those that come first are right
 MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
-SETTLED_LINES = 8  # of which few meet a critical point that the layers so far do not explain, if these are nearly all
+SETTLED_LINES = 16  # without a critical point that the layers so far do not explain, before these are taken for all
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
 BEYOND = 3  # missing neurons, at most, for which inputs are looked at that are larger than any box that is stated
 RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
@@ -95,6 +95,7 @@ def extract(
     progress: Progress | None = None,
     scheduler: str | None = None,
     journal: Journal | None = None,
+    attempts: int = 1,
 ) -> Extraction:
     """Recover a network from its oracle.
 
@@ -108,6 +109,7 @@ def extract(
         progress: called with (stage, done, total).
         scheduler: address of a Dask cluster whose workers follow candidates; the result does not depend on it.
         journal: keeps every answer and outcome; with one of an unfinished run, that run goes on where it was.
+        attempts: at most so many runs, with the seeds from `seed` on, until one does not end without a network.
 
     Returns:
         The network, or what was found until something was missing, the budget ended or the oracle failed; the
@@ -122,17 +124,14 @@ def extract(
     if journal is not None:
         oracle = JournaledOracle(oracle, journal)
     patience = patience or (Patience(candidates=150, lines=30) if widths is None else Patience())
-    run = _Run(oracle, widths, seed, Workers(jobs, scheduler), patience, progress or (lambda *_: None))
-    start = perf_counter()
-    network = None
-    try:
-        network = run.everything()
-    except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
-        run.report.outcome = f"Incomplete: {stop}.{suspicion(run.report, run.probe, run.latest)}"
-    except KeyboardInterrupt:
-        run.report.outcome, run.report.interrupted = "Incomplete: interrupted.", True
-    if run.contradicted():
-        network = None
+    start, earlier = perf_counter(), list[EarlierRun]()
+    while True:
+        workers, number = Workers(jobs, scheduler), seed + len(earlier)
+        run = _Run(oracle, widths, number, workers, patience, progress or (lambda *_: None), earlier)
+        network, hopeful = run.ended()
+        if network is not None or not hopeful or len(earlier) + 1 >= attempts:
+            break
+        earlier.append(EarlierRun(number, run.report.outcome, oracle.queries, perf_counter() - start))
     run.report.queries = oracle.queries
     run.report.seconds = perf_counter() - start
     run.report.longest_query_bits = run.probe.longest_bits
@@ -163,6 +162,7 @@ class _Run:
         workers: Workers,
         patience: Patience,
         progress: Progress,
+        earlier: Sequence[EarlierRun] = (),
     ) -> None:
         self.oracle = oracle
         self.hidden = None if widths is None else tuple(widths[1:-1])
@@ -175,6 +175,9 @@ class _Run:
         self.probe = Probe(oracle, coordinates, [self.random.randint(1, 99) for _ in range(oracle.output_width)])
         self.known = Known(size)
         self.report = Report(list(widths or []), seed, oracle.precision, self.workers.jobs, slice_inputs=coordinates)
+        self.report.earlier = list(earlier)
+        if earlier:
+            self.report.spend("earlier runs", earlier[-1].queries, earlier[-1].seconds)
         self.witnesses: list[Point] = []
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
@@ -187,6 +190,18 @@ class _Run:
         self.beside: list[Point] = []  # points on both sides of the last layer's neurons, if later ones change nothing
         self.settled = False  # do the layers so far explain all, so that no later one is searched?
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
+
+    def ended(self) -> tuple[Network | None, bool]:
+        """The network, if there is one, and whether other random choices might do better."""
+        network, hopeful = None, False
+        try:
+            network = self.everything()
+        except (_Incomplete, BudgetExceeded, OracleError, PrecisionError) as stop:
+            self.report.outcome = f"Incomplete: {stop}.{suspicion(self.report, self.probe, self.latest)}"
+            hopeful = isinstance(stop, _Incomplete)
+        except KeyboardInterrupt:
+            self.report.outcome, self.report.interrupted = "Incomplete: interrupted.", True
+        return (None, False) if self.contradicted() else (network, hopeful)
 
     def everything(self) -> Network:
         with shared(self.probe, self.workers) as crew:
@@ -272,22 +287,20 @@ class _Run:
         return self.found(first, width)
 
     def all_explained(self, number: int) -> bool:
-        """Do the layers so far explain nearly all, so that few neurons from this layer on change their state?
+        """Do the layers so far explain all that some lines meet, so that nothing from this layer on changes its state?
 
-        These few are found at the end, as others that were overlooked. What is drawn here depends on nothing else,
-        and nothing else on it.
+        What does so elsewhere is found at the end, as others that were overlooked. What is drawn here depends on
+        nothing else, and nothing else on it.
         """
         random = Random(f"{self.report.seed}: behind layer {number - 1}")
         generator = np.random.default_rng(random.getrandbits(64))
         with self.stage("layers that change nothing"):
-            bent = 0
             for _ in range(SETTLED_LINES):
                 points = critical_points(self.probe, *random_line(self.known, generator))
-                bent += bool(unexplained(self.known, points, self.postponed))
-                if bent > SETTLED_LINES * LEFT_OUT:
+                if unexplained(self.known, points, self.postponed):
                     return False
             before = self.kept()
-            result, _ = self.solve_outputs(max(1, self.missing), self.lacking, LEFT_OUT, ORDERS, random)
+            result, _ = self.solve_outputs(max(1, self.missing), self.lacking, random=random)
             self.restore(before)
         return bool(result.rows)
 
@@ -296,9 +309,7 @@ class _Run:
         self.beside += [p for n, at in enumerate(self.witnesses) for p in both_sides(self.known, n, at)]
         last = number == len(self.hidden or ())
         self.found(self.attempt(number, width, max(1, self.missing), self.lacking, 0, follow, last), width)
-        self.report.layers[-1].notes = [
-            f"not searched: the layers before explain nearly all that {SETTLED_LINES} lines met"
-        ]
+        self.report.layers[-1].notes = [f"not searched: the layers before explain all that {SETTLED_LINES} lines met"]
 
     @property
     def on_a_line(self) -> bool:

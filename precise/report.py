@@ -46,6 +46,16 @@ class LayerReport:
 
 
 @dataclass
+class EarlierRun:
+    """A run that ended without a network, before the one with the next seed."""
+
+    seed: int
+    outcome: str
+    queries: int  # asked until then, by all runs
+    seconds: float  # until then
+
+
+@dataclass
 class Report:
     """A whole run. `complete` is true only if every declared neuron, every sign and every column was recovered."""
 
@@ -67,6 +77,7 @@ class Report:
     longest_query_bits: int = 0  # fractional bits of the longest coordinate that was asked
     peak_megabytes: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    earlier: list[EarlierRun] = field(default_factory=list)  # with the seeds before; the queries count all
 
     def spend(self, stage: str, queries: int, seconds: float) -> None:
         """Add to a stage's account."""
@@ -165,4 +176,5 @@ class Report:
             lines.append(f"{layer.layer:<7}{rows:>9}{signs:>8}{layer.lines:>8}{layer.candidates:>12}{tries:>12}")
         for layer in self.layers:
             lines += [f"layer {layer.layer}: {note}" for note in layer.notes]
+        lines += [f"before that, seed {run.seed}: {run.outcome}" for run in self.earlier]
         return "\n".join(lines)

@@ -71,6 +71,10 @@ def extract(
         ),
     ] = "exact",
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    attempts: Annotated[
+        int,
+        typer.Option(min=1, help="Runs at most, with the seeds from --seed on, while they end without a network."),
+    ] = 1,
     max_queries: Annotated[
         int | None, typer.Option(help="Stop cleanly before asking more.", show_default=False)
     ] = None,
@@ -97,8 +101,8 @@ def extract(
     for place in (out, json_file):
         check_place(place)
     check_methods(signatures, signs, oracle_precision)
-    if signatures == "match" and scheduler:
-        raise InputError("expected --scheduler only with --signatures walk")
+    if signatures == "match" and (scheduler or attempts > 1):
+        raise InputError("expected --scheduler and --attempts only with --signatures walk")
     asked, shape = _oracle(model, oracle, widths, precision, max_queries, oracle_precision, oracle_timeout)
     if signatures == "match" and shape is None:
         raise InputError("--signatures match: expected widths, not auto")
@@ -110,7 +114,7 @@ def extract(
             extract_and_write(asked, shape, seed, signs, out, json_file, progress, journal)
         return
     with progress_display() as progress:
-        result = run(asked, shape, seed, jobs, progress=progress, scheduler=scheduler, journal=journal)
+        result = run(asked, shape, seed, jobs, None, progress, scheduler, journal, attempts)
     if json_file is not None:
         write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
     written = _write(result, out)

@@ -55,7 +55,7 @@ def test_networks_are_drawn_from_all_kinds() -> None:
 def test_a_wrong_network_ends_the_battery_with_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = {"seed": 0, "widths": [2, 1], "planted": [], "parameters": 3, "outcome": "Complete.", "queries": 9}
     run |= {"processor_seconds": 0.1, "judgement": "wrong"}
-    monkeypatch.setattr(random_battery, "measure", lambda seed, _: run | {"seed": seed})
+    monkeypatch.setattr(random_battery, "measure", lambda seed, *_: run | {"seed": seed})
     with pytest.raises(SystemExit) as stop:
         random_battery.main(["--networks", "2", "--json", str(tmp_path / "runs.json")])
     assert stop.value.code == 1

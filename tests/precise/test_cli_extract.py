@@ -132,6 +132,7 @@ def test_an_oracle_that_fails_ends_with_one_sentence(
     ("arguments", "said"),
     [
         (["empty.npz"], "empty.npz: expected"),
+        (["model.json", "--attempts", "2", "--signatures", "match"], "--attempts only with --signatures walk"),
         (["text.npz"], "text.npz: expected"),
         (["missing.npz"], "missing.npz: expected a file"),
         (["model.json", "--oracle", "foo"], "--oracle foo: expected"),

@@ -10,7 +10,7 @@ from flint import fmpq
 
 from precise.arithmetic import Batch
 from precise.errors import BudgetExceeded, OracleError
-from precise.extract import Extraction, extract
+from precise.extract import Extraction, _Run, extract
 from precise.formats import load_network
 from precise.layers.hidden_layer import Patience
 from precise.network import Network
@@ -179,3 +179,37 @@ def test_behind_a_layers_only_neuron_the_function_is_found_though_the_layers_can
     (single,) = (number for number, width in enumerate(network.widths[1:-1], 1) if width == 1)
     told = f"layers {single + 1} to {len(network.widths) - 2}: behind the only neuron of layer {single}"
     assert (told in result.report.outcome) == (single + 1 < len(network.widths) - 2)
+
+
+def test_a_run_that_ends_without_a_network_is_followed_by_one_with_the_next_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = _Run.everything
+
+    def fails_at_first(run: _Run) -> Network:
+        if run.report.seed < 7:
+            run.hidden = (4, *(run.hidden or ())[1:])  # one neuron fewer than there are
+        return whole(run)
+
+    monkeypatch.setattr(_Run, "everything", fails_at_first)
+    network = random_network("10-5x2-1", seed=1)
+    oracle = ExactOracle(network)
+    result = extract(oracle, network.widths, 5, attempts=4)
+    assert result.network is not None, result.report.outcome
+    assert canonical_form(result.network) == canonical_form(network)
+    assert result.report.seed == 7
+    assert [run.seed for run in result.report.earlier] == [5, 6]
+    assert all(run.outcome.startswith("Incomplete") for run in result.report.earlier)
+    assert result.report.queries == oracle.queries
+    assert sum(stage["queries"] for stage in result.report.stages.values()) == oracle.queries
+    assert "before that, seed 6: Incomplete" in result.report.text()
+    alone = extract(ExactOracle(network), network.widths, 7)
+    assert alone.report.queries == oracle.queries - result.report.earlier[-1].queries
+    assert extract(ExactOracle(network), network.widths, 5).network is None
+
+
+def test_no_run_follows_where_the_budget_has_ended() -> None:
+    network = random_network("10-5x2-1", seed=1)
+    result = extract(ExactOracle(network, 700), network.widths, attempts=3)
+    assert result.network is None
+    assert result.report.earlier == []
