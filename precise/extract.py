@@ -63,7 +63,7 @@ MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below o
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
 SETTLED_LINES = 16  # without a critical point that the layers so far do not explain, before these are taken for all
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
-BEYOND = 3  # missing neurons, at most, for which inputs are looked at that are larger than any box that is stated
+BEYOND = 3  # missing neurons, at most, for which larger inputs than any box's are looked at where all was explained
 RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
@@ -543,7 +543,7 @@ class _Run:
         room = {n: at.width - at.rows - at.opposite_twins for n, at in enumerate(layers) if at.width is not None}
         incomplete = [number for number, layer in enumerate(layers) if room.get(number, 0) > 0 or layer.lacking]
         lacking = self.report.unknown_weights()
-        within = math.inf if sum(room.values()) <= BEYOND else DOMAIN
+        within = DOMAIN if self.settled and sum(room.values()) > BEYOND else math.inf
         search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random, within)
         fruitless = 0 if incomplete else FRUITLESS
         with self.stage("overlooked neurons"):

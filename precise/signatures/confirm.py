@@ -32,7 +32,7 @@ WAY_STEPS = 24  # on each of them
 SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
 SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
 NEAR = (-8, 5)  # binary logarithms of distances from the witness
-FAR_OUT = 10  # of the witness's own, from which distances are measured by it
+FAR_OUT = 10  # of the witness's own
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -104,9 +104,9 @@ def _places(
     known: Known, witness: Point, wanted: int, generator: np.random.Generator, lacking: Sequence[int]
 ) -> Iterator[Surface]:
     """Predicted places on lines at random, and then on lines near the witness; a limited number of lines."""
-    floats = FloatLayers(known)
+    floats, first = FloatLayers(known), len(known.layers) == 1
     for attempt in range(8 * wanted):
-        line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator)
+        line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator, first)
         yield from predicted(known, line, generator, floats, lacking)
 
 
@@ -139,9 +139,10 @@ def _is_rows(known: Known, surface: Surface) -> bool:
     return plane.unsigned == surface.plane.unsigned
 
 
-def _line_near(witness: Point, generator: np.random.Generator) -> tuple[Line, int, int]:
+def _line_near(witness: Point, generator: np.random.Generator, first: bool) -> tuple[Line, int, int]:
+    """first: is it the first layer's? Far out, a row of it is told from deeper ones only in regions as far apart."""
     away = np.log2(np.linalg.norm(to_floats([witness])[0]) + 1.0)
-    nearest, farthest = NEAR if away < FAR_OUT else (away - 8, away + 2)  # there regions are as large as that
+    nearest, farthest = (away - 8, away + 2) if first and away > FAR_OUT else NEAR
     scale = 2.0 ** generator.uniform(nearest, farthest)
     ends = scale * generator.standard_normal((2, len(witness)))
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
