@@ -292,6 +292,8 @@ class _Run:
         What does so elsewhere is found at the end, as others that were overlooked. What is drawn here depends on
         nothing else, and nothing else on it.
         """
+        if self.search is not None and self.search.unexplained:
+            return False
         random = Random(f"{self.report.seed}: behind layer {number - 1}")
         generator = np.random.default_rng(random.getrandbits(64))
         with self.stage("layers that change nothing"):

@@ -373,6 +373,11 @@ class LayerSearch:
         return known and self.result.queries - self._spent >= LATER
 
     @property
+    def unexplained(self) -> bool:
+        """Were critical points met that no row explains, and not followed, for there were rows enough?"""
+        return bool(self._waiting)
+
+    @property
     def _dry(self) -> bool:
         return bool(self._empty) or self._since >= DRY
 
