@@ -51,7 +51,7 @@ def drawn(seed: int) -> tuple[Network, list[str]]:
     return planted_network(seed, depth=6, width=12, outputs=4, planted=3)
 
 
-def measure(seed: int, limit: float, attempts: int = 3) -> Run:
+def measure(seed: int, limit: float, attempts: int) -> Run:
     """One network: extracted for at most `limit` seconds of processor time by all runs together, and judged."""
     network, kinds = drawn(seed)
     start = process_time()

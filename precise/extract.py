@@ -124,12 +124,13 @@ def extract(
     if journal is not None:
         oracle = JournaledOracle(oracle, journal)
     patience = patience or (Patience(candidates=150, lines=30) if widths is None else Patience())
+    workers, progress = Workers(jobs, scheduler), progress or (lambda *_: None)
     start, earlier = perf_counter(), list[EarlierRun]()
     while True:
-        workers, number = Workers(jobs, scheduler), seed + len(earlier)
-        run = _Run(oracle, widths, number, workers, patience, progress or (lambda *_: None), earlier)
+        number = seed + len(earlier)
+        run = _Run(oracle, widths, number, workers, patience, progress, earlier)
         network, hopeful = run.ended()
-        if network is not None or not hopeful or len(earlier) + 1 >= attempts:
+        if not hopeful or len(earlier) + 1 >= attempts:
             break
         earlier.append(EarlierRun(number, run.report.outcome, oracle.queries, perf_counter() - start))
     run.report.queries = oracle.queries
@@ -210,11 +211,12 @@ class _Run:
             else:
                 for number, width in enumerate(self.hidden, 1):
                     mixed = self.on_a_line and number < len(self.hidden)
+                    last = mixed or number == len(self.hidden)
                     if number > 1 and not mixed and (self.settled or self.all_explained(number)):
                         self.settled = True
-                        self.passed_over(number, width, crew.follow)
-                        continue
-                    self.layer(number, width, crew.follow, last=mixed or number == len(self.hidden), mixed=mixed)
+                        self.passed_over(number, width, crew.follow, last)
+                    else:
+                        self.layer(number, width, crew.follow, last, mixed)
                     if mixed:
                         break
             outputs = self.postponed_weights(self.outputs())
@@ -306,10 +308,9 @@ class _Run:
             self.restore(before)
         return bool(result.rows)
 
-    def passed_over(self, number: int, width: int, follow: Follow) -> None:
+    def passed_over(self, number: int, width: int, follow: Follow, last: bool) -> None:
         """A layer that is not searched: it hands on linearly what the layers before do."""
         self.beside += [p for n, at in enumerate(self.witnesses) for p in both_sides(self.known, n, at)]
-        last = number == len(self.hidden or ())
         self.found(self.attempt(number, width, max(1, self.missing), self.lacking, 0, follow, last), width)
         self.report.layers[-1].notes = [f"not searched: the layers before explain all that {SETTLED_LINES} lines met"]
 
@@ -338,7 +339,6 @@ class _Run:
     ) -> LayerSearch:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
-        lines = 0 if self.settled else lines
         behind = len(self.hidden) - number if self.hidden else 0
         search = LayerSearch(
             self.probe,

@@ -114,7 +114,9 @@ def extract(
             extract_and_write(asked, shape, seed, signs, out, json_file, progress, journal)
         return
     with progress_display() as progress:
-        result = run(asked, shape, seed, jobs, None, progress, scheduler, journal, attempts)
+        result = run(
+            asked, shape, seed, jobs, progress=progress, scheduler=scheduler, journal=journal, attempts=attempts
+        )
     if json_file is not None:
         write_whole(json_file, (json.dumps(result.report.to_json(), indent=1) + "\n").encode())
     written = _write(result, out)

@@ -96,7 +96,6 @@ class PartialRows:
         """narrowest: the least of the number of inputs and the widths of the layers below."""
         self.unknowns = unknowns
         self._narrowest = narrowest
-        self._redundant = max(1, min(REDUNDANT, narrowest - 1))
         self.rows: list[PartialRow] = []
 
     def add(self, fresh: PartialRow) -> PartialRow:
@@ -143,6 +142,10 @@ class PartialRows:
             if not other.contradicts_itself():
                 result.add(other)
         return result
+
+    @property
+    def _redundant(self) -> int:
+        return max(1, min(REDUNDANT, self._narrowest - 1))
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
         both = modulo_prime([*a.residues, *b.residues])

@@ -167,13 +167,9 @@ def solve_last(
     last = len(known.layers) - 1
     told: list[tuple[fmpq, ...]] = []
     for place in islice(chain(_beside_all(known, last, neuron, near), _places(known, last, neuron, generator)), PLACES):
-        pairs = probe.of_every_output([place.positive, place.negative], tests)
-        steps = [ratio(jump(high, low), along(place.normal, tests)) for high, low in pairs]
-        expected = [
-            _slopes(known, place.pattern, downstream(known, place.pattern, o, last), last, tests) for o in outputs
-        ]
-        if [list(low.slopes) for _, low in pairs] == expected:
-            told += [tuple(step for step in steps if step is not None)] if None not in steps else []
+        jumps = _jump(probe, known, outputs, place, last, tests)
+        if jumps is not None:
+            told.append(tuple(step for _, step in jumps))
         if len(told) > REDUNDANT:
             break
     if not told:
