@@ -73,7 +73,8 @@ def _from_json(path: Path) -> list[object]:
 
 
 def _from_npy(path: Path) -> list[object]:
-    return _listed(np.load(path, mmap_mode="r", allow_pickle=False))  # a map: a false shape takes no memory
+    # a map: a false shape takes no memory; np.load leaves the file open where bytes begin like a zip archive
+    return _listed(np.lib.format.open_memmap(path, mode="r"))
 
 
 def _from_npz(path: Path) -> list[object]:
