@@ -1,6 +1,8 @@
 """Points from arguments and files: read exactly, or refused with one sentence."""
 
+import gc
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +109,12 @@ def test_a_folder_is_refused(tmp_path):
     (tmp_path / "a.json").mkdir()
     with pytest.raises(InputError, match="expected a file, and there is another thing"):
         read_point(str(tmp_path / "a.json"), 2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_that_begins_like_a_zip_archive_is_refused_and_closed(tmp_path: Path) -> None:
+    path = tmp_path / "point.npy"
+    path.write_bytes(b"PK\x03\x04" + bytes(60))
+    with pytest.raises(InputError, match="expected a point in a whole .npy file"):
+        read_point(str(path), 2)
+    gc.collect()  # an open file would be told of now
