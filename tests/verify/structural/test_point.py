@@ -115,6 +115,6 @@ def test_a_folder_is_refused(tmp_path):
 def test_a_file_that_begins_like_a_zip_archive_is_refused_and_closed(tmp_path: Path) -> None:
     path = tmp_path / "point.npy"
     path.write_bytes(b"PK\x03\x04" + bytes(60))
-    with pytest.raises(InputError, match="expected a point in a whole .npy file"):
+    with pytest.raises(InputError, match=r"expected a point in a whole \.npy file"):
         read_point(str(path), 2)
     gc.collect()  # an open file would be told of now
