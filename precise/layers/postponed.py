@@ -23,11 +23,12 @@ from precise.layers.expansion import downstream
 from precise.layers.output_layer import OutputRow
 from precise.regions.aim import random_points, to_point
 from precise.regions.climb import climb, highest, steps
-from precise.regions.corners import along, directions, jump, ratio, sides
+from precise.regions.corners import along, directions, ratio, sides
 from precise.regions.float_layers import FloatLayers, relative
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Direction, Point, Probe
+from precise.regions.walk import flipped
 from precise.signatures.reach import LARGE_BITS, halved
 
 POOL = 4096  # random points, from the best of which it is climbed to where the neuron is on
@@ -56,6 +57,7 @@ class _Place:
     positive: Point
     negative: Point
     pattern: Pattern
+    apart: Pattern  # the same, but that another side of the same neuron is off there as well
     normal: tuple[int, ...]  # the neuron's gradient
 
 
@@ -135,8 +137,11 @@ def _jump(
     pieces = probe.of_every_output([place.positive, place.negative], tests)
     for output, (high, low) in zip(outputs, pieces, strict=True):
         behind = downstream(known, place.pattern, output, layer)
-        step = ratio(jump(high, low), along(place.normal, tests))
-        if step is None or list(low.slopes) != _slopes(known, place.pattern, behind, layer, tests):
+        if list(low.slopes) != _slopes(known, place.pattern, behind, layer, tests):
+            return None
+        apart = _slopes(known, place.apart, downstream(known, place.apart, output, layer), layer, tests)
+        step = ratio([a - b for a, b in zip(high.slopes, apart, strict=True)], along(place.normal, tests))
+        if step is None:
             return None
         found.append((behind, step))
     return found
@@ -368,10 +373,10 @@ def _beside(known: Known, layer: int, neuron: int, point: Point) -> _Place | Non
         return None
     both = sides(at, plane)
     positive, negative = known.patterns(both)
-    turned = [*positive[layer]]
-    turned[neuron] = not turned[neuron]
-    alone = (*positive[:layer], tuple(turned), *positive[layer + 1 :]) == negative and positive[layer][neuron]
-    return _Place(both[0], both[1], negative, tuple(row[:-1])) if alone else None
+    crossing = known.crossing(layer, neuron)
+    alone = flipped(positive, layer, crossing) == negative and positive[layer][neuron]
+    apart = flipped(negative, layer, [n for n in crossing if negative[layer][n]])
+    return _Place(both[0], both[1], negative, apart, tuple(row[:-1])) if alone else None
 
 
 __all__ = ["Solved", "on_together", "solve_last", "solve_postponed", "vectors", "with_rows", "with_weights"]

@@ -133,3 +133,23 @@ def test_a_row_is_whole_once_its_open_weights_are_taken_as_zero() -> None:
     assert partial.complete() == []
     ((row, witness),) = partial.with_zeros([2]).complete()
     assert (row, witness) in [((1, 2, 0, 3), [0]), ((-1, -2, 0, -3), [0])]  # a row is known up to a factor
+
+
+def test_a_side_of_a_neuron_that_acts_on_both_is_solved() -> None:
+    """Where one side begins to act the other ceases to, which has to be told from it."""
+    network = random_network("6-5-4-2", 3)
+    first, second, last = network.layers
+    opposite = tuple(-w for w in first.weights[0])
+    both = Layer((*first.weights[:4], opposite), (*first.biases[:4], -first.biases[0]))
+    network = Network((both, second, last))
+    true, outputs = whole(network)
+    assert true.crossing(0, 0) == [0, 4]
+    for side in (0, 4):
+        known = Known(true.inputs, list(true.layers))
+        known.layers[1] = [
+            replace(row, plus=tuple(0 if j == side else w for j, w in enumerate(row.plus))) for row in true.layers[1]
+        ]
+        solved = solve_postponed(Probe(ExactOracle(network), range(6), [3, 5]), known, outputs, 0, side, Random(1))
+        assert not solved.unseen
+        assert known.layers == true.layers
+        assert list(solved.outputs) == outputs
