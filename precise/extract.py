@@ -46,10 +46,12 @@ from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
 from precise.regions.aim import line_between, random_line, random_points, to_point
+from precise.regions.corners import directions
 from precise.regions.critical_points import critical_points
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point, Probe
 from precise.report import EarlierRun, LayerReport, NeuronReport, Report
+from precise.signatures.confirm import varying_sides
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.suspicion import suspicion
@@ -319,6 +321,14 @@ class _Run:
         """Does one neuron hand on all there is? Then those of all layers behind it look alike: points on a line."""
         return bool(self.known.layers) and len(self.known.layers[-1]) == 1 and not self.missing
 
+    def acting_side(self) -> set[int]:
+        """The side of that neuron on which the oracle varies, 0 the positive and 1 the negative one, if just one is."""
+        beside = [point for at in self.witnesses for point in both_sides(self.known, 0, at)]
+        generator = np.random.default_rng(self.random.getrandbits(64))
+        tests = directions(self.known.inputs, self.random)
+        varying = varying_sides(self.probe, self.known, beside, tests, generator)
+        return {0 if positive else 1 for positive in varying} if len(varying) == 1 else set()
+
     def kept(self) -> tuple[list[list[Row]], list[LayerReport]]:
         """What an attempt may change."""
         return [list(rows) for rows in self.known.layers], deepcopy(self.report.layers)
@@ -340,6 +350,7 @@ class _Run:
         name = f"layer {number}"
         lines = min(self.patience.lines, EXPLAINED_LINES) if self.explained else self.patience.lines
         behind = len(self.hidden) - number if self.hidden else 0
+        acting = self.acting_side() if self.on_a_line else set[int]()
         search = LayerSearch(
             self.probe,
             self.known,
@@ -357,6 +368,7 @@ class _Run:
             whole=self.whole_below,
             supposed=(missing, lacking) != (self.missing, self.lacking),
         )
+        search.below.learn(acting)
         report = LayerReport(number, width)
         self.report.layers.append(report)
         try:
@@ -557,6 +569,7 @@ class _Run:
                     if found.fresh:
                         layer.neurons.append(NeuronReport("positive"))
                         layer.rows += 1
+                        layer.part_open += found.part_open
                         layer.notes = [] if layer.rows == layer.width else layer.notes  # none is missing any more
                         layer.always_active = min(layer.always_active, len(handing_on(self.known.layers[found.layer])))
                     undecided = [neuron for neuron in layer.neurons if neuron.sign == "open"]

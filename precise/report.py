@@ -39,6 +39,7 @@ class LayerReport:
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
     lacking: list[tuple[int, int]] = field(default_factory=list)  # (row, row below), from 1: weights not known
+    part_open: int = 0  # rows of which a combination of weights is not known
     without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on
     through: int | None = None  # the layer up to which neurons stand here, as all look alike behind a single one
@@ -103,6 +104,9 @@ class Report:
                 found.append(f"layer {layer.layer}: {changing} of {layer.width} neurons change state{both}{active}")
             if layer.lacking:
                 found.append(f"layer {layer.layer}: {len(layer.lacking)} weights act nowhere that was seen")
+            if layer.part_open:
+                rows = f"a combination of weights of {layer.part_open} rows acts nowhere that was seen"
+                found.append(f"layer {layer.layer}: {rows}")
             if layer.without_columns:
                 found.append(f"layer {layer.layer}: {len(layer.without_columns)} rows are known on the slice only")
             signs = sum(neuron.sign == "open" for neuron in layer.neurons)

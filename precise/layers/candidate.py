@@ -13,10 +13,13 @@ from precise.regions.local_map import Known, Row
 from precise.regions.probe import Calibration, Point, Probe
 from precise.regions.walk import Walker
 from precise.signatures.completion import completed
-from precise.signatures.confirm import confirm
+from precise.signatures.confirm import WAYS, confirm
 from precise.signatures.rows import RowSearch, Trail
 
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
+
+LEAST_PRESENT = 4  # places, so that a row may be taken that is absent at most
+MORE_WAYS = 16  # on which it is followed to where it is not
 
 PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
 
@@ -29,6 +32,7 @@ class Assembled:
     witness: Point
     checks: int = CONFIRMATIONS
     lacking: tuple[int, ...] = ()  # neurons below whose weight it lacks
+    doubted: bool = False  # take it also if it may be a deeper layer's: nothing else is left
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Outcome:
     partial: PartialRow | None = None
     acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
     lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
+    doubtful: bool = False  # does nothing but a bend that may be another's speak against the row?
 
 
 class Follower:
@@ -91,7 +96,7 @@ class Follower:
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
         checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
-        confirmed = self._confirmed(walker, trail, checks, task, random)
+        confirmed, doubtful = self._confirmed(walker, trail, checks, task, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -103,6 +108,7 @@ class Follower:
             trail.partial,
             trail.acting,
             trail.lacking,
+            doubtful,
         )
 
     @staticmethod
@@ -128,11 +134,16 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> bool:
+    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> tuple[bool, bool]:
+        """Is the row this layer's; if it is not said to be, is that for a doubt?"""
         if trail.row is None or trail.witness is None:
-            return False
+            return False, False
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
-        seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only)
+        doubted = isinstance(task.candidate, Assembled) and task.candidate.doubted
+        ways = MORE_WAYS if doubted else WAYS
+        seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only, ways)
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
-        return (supposed or seen.present > len(seen.absent)) and not seen.deeper
+        mostly = supposed or seen.present > len(seen.absent)
+        taken = not seen.deeper and (seen.present >= LEAST_PRESENT if doubted else mostly and not seen.doubtful)
+        return taken, bool(seen.present) and not seen.deeper and not taken

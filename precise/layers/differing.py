@@ -124,11 +124,11 @@ class Seen:
     """What a copy was right and wrong about."""
 
     def __init__(self, copy: Copy, fitting: Sequence[Point], surprising: Sequence[Point]) -> None:
-        self._fitting, self._surprising = fitting, surprising
+        self.fitting, self.surprising = fitting, surprising
         self._right, self._wrong = copy(fitting), copy(surprising)
 
     def better(self, other: Copy) -> bool:
         """Is another copy right wherever this one was, and not as this one where it was wrong, but for few places?"""
-        broken = sum(a != b for a, b in zip(other(self._fitting), self._right, strict=True))
-        mended = sum(a != b for a, b in zip(other(self._surprising), self._wrong, strict=True))
+        broken = sum(a != b for a, b in zip(other(self.fitting), self._right, strict=True))
+        mended = sum(a != b for a, b in zip(other(self.surprising), self._wrong, strict=True))
         return mended > 0 and broken * FEWER <= mended

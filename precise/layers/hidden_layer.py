@@ -18,6 +18,7 @@ import numpy as np
 from flint import fmpq
 
 from precise.arithmetic import primitive
+from precise.equations.open_row import OpenRow
 from precise.equations.partial_rows import Equations, PartialRow, PartialRows
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
@@ -29,6 +30,7 @@ from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.seldom import seldom_sides, shares_on
 from precise.signatures.completion import completable, nearly_whole
+from precise.signatures.parallel import behind, parallel
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 
@@ -132,6 +134,8 @@ class LayerSearch:
         self._under_way = 0  # candidates whose outcomes are not merged
         self._due = False  # can signs be decided, once the outcomes of what is under way are there?
         self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
+        self._behind: list[Row] = []  # such ones that are behind a single neuron of this layer
+        self._doubtful: list[Assembled] = []  # rows that are this layer's if nothing else is left
 
     def run(self) -> LayerResult:
         """Search until all rows are known or patience ends.
@@ -144,6 +148,8 @@ class LayerSearch:
             if not self._recheck():
                 break
             self._search()
+        if len(self.result.rows) < self._width < sys.maxsize and self._doubtful:
+            self._followed(self._doubted_rows())
         open_before = self.below.signs is None
         self._decide(final=True)
         if open_before and self.below.signs is not None and len(self.result.rows) < self._width:
@@ -157,6 +163,12 @@ class LayerSearch:
             self._leave_out(idle)
         self._turn_idle()
         return self.result
+
+    def _doubted_rows(self) -> Iterator[Assembled]:
+        """The rows of which it was not clear whether they are this layer's, each once."""
+        for entry in self._doubtful:
+            if self._new(entry.row):
+                yield entry
 
     def _turn_idle(self) -> None:
         """Turn around neurons below that are mostly on, though no row acts there: what nothing shows is seldom."""
@@ -231,6 +243,11 @@ class LayerSearch:
         rows = [self._vector(row) for row in self.result.rows]
         fresh = (c for c in self._unfinished(close=True) if not any(c.partial.met_by(row) for row in rows))
         self._followed(replace(candidate, supposed=True) for candidate in fresh)
+
+    def open_rows(self) -> list[OpenRow]:
+        """The rows of which few combinations are open, once the signs of the layer below are known."""
+        found = [completable(partial, self.features) for partial in self._partial.rows]
+        return [row for row in found if row is not None]
 
     def _search(self, enough: int | None = None) -> None:
         """Search until patience ends, or until there are so many rows: the whole layer's, if nothing else is said."""
@@ -346,11 +363,16 @@ class LayerSearch:
         outcomes = list(self._follow(self._tasks(known, again=True), lambda: len(known)))
         self._under_way = 0
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
-        kept = [number for number, outcome in enumerate(outcomes) if outcome.confirmed]
+        deeper = [] if self.features == 1 or self.result.lacking else behind(self._probe, self._known, self._generator)
+        self._behind += [self.result.rows[number] for number in deeper]
+        kept = [n for n, outcome in enumerate(outcomes) if outcome.confirmed and n not in deeper]
+        for outcome in outcomes:
+            self._doubt_row(outcome)
         dropped = len(kept) < len(known)
         self.result.rechecked = len(known)
         if dropped:
-            self._refuted += [row for number, row in enumerate(self.result.rows) if number not in kept]
+            refuted = [row for number, row in enumerate(self.result.rows) if number not in kept]
+            self._refuted += [row for row in refuted if not self._is_doubtful(row)]
             self.result.keep(kept)
             self._begin_again()
             self._fresh = True
@@ -449,6 +471,7 @@ class LayerSearch:
         self.below.learn(outcome.acting)
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
             self._count(outcome.end)
+            self._doubt_row(outcome)
             if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
                 kept = self._partial.add(outcome.partial)
                 if kept is not outcome.partial and self.below.separate:
@@ -473,6 +496,15 @@ class LayerSearch:
         self._anew = DRY
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
+
+    def _doubt_row(self, outcome: Outcome) -> None:
+        """Keep a row that may be this layer's for the end."""
+        if outcome.doubtful and outcome.row and outcome.witness and not self._is_doubtful(outcome.row):
+            entry = Assembled(outcome.row, outcome.witness, RECHECKED_AT, outcome.lacking, doubted=True)
+            self._doubtful.append(entry)
+
+    def _is_doubtful(self, row: Row) -> bool:
+        return any(entry.row in (row, row.negated()) for entry in self._doubtful)
 
     def _note_lacking(self, number: int, outcome: Outcome) -> None:
         if outcome.lacking and outcome.row:
@@ -512,7 +544,8 @@ class LayerSearch:
         self.result.ends[end] = self.result.ends.get(end, 0) + 1
 
     def _new(self, row: Row) -> bool:
-        return all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
+        fresh = all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
+        return fresh and not any(parallel(row, other) for other in self._behind)
 
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
@@ -544,7 +577,7 @@ class LayerSearch:
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
         self.result.keep(self._distinct())
-        self._suggested, self._fresh = [], True
+        self._suggested, self._doubtful, self._fresh = [], [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:
             self._partial.drop(vector)

@@ -21,6 +21,7 @@ from precise.layers.always_active import joined_with_linear
 from precise.layers.differing import Copy, Seen, copy_of, first_change, spread, surprise
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.insertion import appended, kept_off, rarely_on, turned_around
+from precise.layers.on_side import completed_where_on
 from precise.layers.output_layer import OutputRow, combined
 from precise.layers.pieces import factors, joined
 from precise.layers.postponed import Solved, on_together, solve_last, solve_postponed, vectors, with_rows, with_weights
@@ -50,6 +51,7 @@ class Overlooked:
     outputs: tuple[OutputRow, ...]  # over the known part as it is now
     fresh: bool  # was nothing of it known before?
     side: Sign | None = None  # on which the row that was known acts, where that was open
+    part_open: bool = False  # is a combination of its weights open that acts nowhere?
 
 
 class LastSearch:
@@ -339,6 +341,26 @@ class LastSearch:
                     self._room[layer] -= 1
                 self._parts[layer, taken[0]] = search.result.parts.get(number, [])
                 return Overlooked(layer, *taken, same is None)
+            known.layers[:] = before
+            known.changed()
+            self._parts, self.lacking = kept
+        return self._told_where_on(search, layer, outputs, seen, [surface.at for surface in surfaces])
+
+    def _told_where_on(
+        self, search: LayerSearch, layer: int, outputs: Sequence[OutputRow], seen: Seen, near: Sequence[Point]
+    ) -> Overlooked | None:
+        """Take a row of which a combination of weights acts nowhere on its surface, but where the neuron is on."""
+        known = self._known
+        for wanted in search.open_rows() if self._room.get(layer, 1) > 0 else ():
+            scalar = combined(outputs, self._probe.choice)
+            row, told = completed_where_on(self._probe, known, scalar, layer, wanted, seen)
+            before, kept = list(known.layers), (self._parts, self.lacking)
+            taken = row and self._taken(layer, row, frozenset(), None, outputs, near)
+            if taken and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
+                self._progressed()
+                if layer in self._room:
+                    self._room[layer] -= 1
+                return Overlooked(layer, *taken, True, part_open=not told)
             known.layers[:] = before
             known.changed()
             self._parts, self.lacking = kept

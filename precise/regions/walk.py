@@ -55,9 +55,13 @@ class Moved:
 
 @dataclass(frozen=True)
 class Bent:
-    """An unknown neuron of a lower layer bends this surface; here is that neuron's own surface."""
+    """An unknown neuron of a lower layer bends this surface; here is that neuron's own surface.
+
+    Unless that is seen beyond the place as well, the followed one may as well end there, and bend the other.
+    """
 
     lower: Surface
+    beyond: Point  # on the lower one's plane, behind the followed surface
 
 
 @dataclass(frozen=True)
@@ -272,10 +276,11 @@ class Walker:
         if not seen.bend or seen.ends:
             return Lost("the surface vanished: neurons behind it are dead")
         aside = tangent(surface.plane.unit, [other.plane]) * np.sign(side)
-        start = onto(displaced(corner, aside / np.linalg.norm(aside), 2.0**-32), [other.plane])
-        if start is None:
+        aside /= np.linalg.norm(aside)
+        start, beyond = (onto(displaced(corner, aside, way), [other.plane]) for way in (2.0**-32, -(2.0**-32)))
+        if start is None or beyond is None:
             return Lost("the bend is degenerate")
-        return Bent(replace(other, point=start, pattern=surface.pattern))
+        return Bent(replace(other, point=start, pattern=surface.pattern), beyond)
 
 
 class Path:

@@ -21,7 +21,7 @@ from precise.regions.critical_points import Line
 from precise.regions.float_layers import FloatLayers, to_floats
 from precise.regions.hyperplane import Hyperplane, displaced, interpolated, onto
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import Point
+from precise.regions.probe import Direction, Point, Probe
 from precise.regions.walk import Bent, Crossed, Surface, Walker
 
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
@@ -44,6 +44,7 @@ class Confirmation:
     silent: int  # points around which the oracle is constant, so that nothing can be seen
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
     deeper: bool  # is the surface seen to be a deeper layer's?
+    doubtful: bool = False  # or may it be one, or else end where the neurons behind it have no weight for its own?
 
 
 def confirm(
@@ -55,6 +56,7 @@ def confirm(
     generator: np.random.Generator,
     lacking: Sequence[int] = (),
     only: bool = False,
+    ways: int = WAYS,
 ) -> Confirmation:
     """Look at up to `wanted` fresh predicted critical points: 2 queries each; go to some where there is none.
 
@@ -81,23 +83,45 @@ def confirm(
             else:
                 absent.append(surface)
     deeper = only and not _ends_all(walker, known, present, generator)
-    if whole and present and (absent or silent) and not deeper:
+    doubtful = False
+    if present and (absent or silent) and not deeper:
         below = Known(known.inputs, [*known.layers[:-1], []])  # its own layer never bends a surface
         free = Walker(walker.probe, below)
         free.tests = walker.tests
-        goals = [*absent, *silent] * WAYS  # silence proves nothing, but a deeper surface may bend on the way to it
-        ways = [(present[int(generator.integers(len(present)))], goal) for goal in goals[:WAYS]]
-        deeper = any(_bends_otherwise(free, known, lacking, *way) for way in ways)
-    return Confirmation(len(present), len(silent), tuple(absent), deeper)
+        goals = [*absent, *silent] * ways  # silence proves nothing, but a deeper surface may bend on the way to it
+        for goal in goals[:ways]:
+            bent = _bend(free, known, lacking, present[int(generator.integers(len(present)))], goal)
+            own = isinstance(bent, Bent) and _is_a_rows(walker.known, bent.lower)
+            if bent is None or not (whole or own):
+                continue
+            if isinstance(bent, Bent) and not free.present(bent.lower.plane, bent.beyond):
+                doubtful = whole
+                continue
+            deeper, doubtful = True, False
+            break
+    return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful)
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:
     """Is the oracle constant on one side of the row, beside its surface and at random points?"""
-    points = [point for surface in present for point in sides(surface.point, surface.plane)]
-    points += [to_point(point) for point in random_points(known, generator, ELSEWHERE)]
+    beside = [point for surface in present for point in sides(surface.point, surface.plane)]
+    return len(varying_sides(walker.probe, known, beside, walker.tests, generator)) < 2
+
+
+def varying_sides(
+    probe: Probe, known: Known, beside: Sequence[Point], tests: Sequence[Direction], generator: np.random.Generator
+) -> set[bool]:
+    """On which sides of the last known layer's only row the oracle varies: is it positive there?
+
+    Behind a layer's only neuron all is constant where that is off, so that more than one side refutes the row.
+
+    Args:
+        beside: points that are looked at, besides random ones; 1 query each.
+    """
+    points = [*beside, *(to_point(point) for point in random_points(known, generator, ELSEWHERE))]
     positive = [values[0] > 0 for values in known.preactivations(points)[-1]]
-    varying = [any(piece.slopes) for piece in walker.probe.pieces(points, walker.tests)]
-    return len({side for side, varies in zip(positive, varying, strict=True) if varies}) < 2
+    varying = [any(piece.slopes) for piece in probe.pieces(points, tests)]
+    return {side for side, varies in zip(positive, varying, strict=True) if varies}
 
 
 def _places(
@@ -115,28 +139,32 @@ def _told(place: Surface, lacking: Sequence[int]) -> bool:
     return not any(place.pattern[-2][j] for j in lacking)
 
 
-def _bends_otherwise(walker: Walker, known: Known, lacking: Sequence[int], start: Surface, goal: Surface) -> bool:
-    """Does the surface, followed towards a place where it was not found, bend as the row's own cannot?"""
+def _bend(walker: Walker, known: Known, lacking: Sequence[int], start: Surface, goal: Surface) -> Bent | Surface | None:
+    """Where the surface, followed towards a place where it was not found, bends as the row's own cannot.
+
+    Returns:
+        What bends it, or the piece of it that is not the row's, behind a known neuron.
+    """
     surface = replace(start, pattern=walker.known.patterns([start.point])[0])
     for _ in range(WAY_STEPS):
         way = to_floats([goal.point])[0] - to_floats([surface.point])[0]
         event = walker.step(surface, way, max(float(np.linalg.norm(way)), 2.0**-20))
         if isinstance(event, Bent):
-            return True
+            return event
         if not isinstance(event, Crossed) or not _told(event.surface, lacking):
-            return False
+            return None
         surface = event.surface
-        if not _is_rows(known, surface):
-            return True
-    return False
+        if not _is_a_rows(known, surface):
+            return surface
+    return None
 
 
-def _is_rows(known: Known, surface: Surface) -> bool:
-    """Is a piece of surface where the last known layer's only row has its own?"""
+def _is_a_rows(known: Known, surface: Surface) -> bool:
+    """Is a piece of surface where a row of the last known layer has its own?"""
     layer = len(known.layers) - 1
-    (entries,) = known.affine(layer, surface.pattern).tolist()
-    plane = Hyperplane.through([fmpq(v) for v in entries])
-    return plane.unsigned == surface.plane.unsigned
+    rows = known.affine(layer, surface.pattern).tolist()
+    planes = [Hyperplane.through([fmpq(v) for v in entries]) for entries in rows if any(entries[:-1])]
+    return any(plane.unsigned == surface.plane.unsigned for plane in planes)
 
 
 def _line_near(witness: Point, generator: np.random.Generator, first: bool) -> tuple[Line, int, int]:

@@ -13,7 +13,7 @@ from precise.errors import BudgetExceeded, OracleError
 from precise.extract import Extraction, _Run, extract
 from precise.formats import load_network
 from precise.layers.hidden_layer import Patience
-from precise.network import Network
+from precise.network import Layer, Network
 from precise.oracle import ExactOracle, RoundedOracle
 from precise.random_networks import planted_network, random_network
 from precise.report import LayerReport, Report
@@ -213,3 +213,16 @@ def test_no_run_follows_where_the_budget_has_ended() -> None:
     result = extract(ExactOracle(network, 700), network.widths, attempts=3)
     assert result.network is None
     assert result.report.earlier == []
+
+
+@pytest.mark.parametrize(("shape", "seed"), [("6-4-2-1", 3), ("6-4-2-1", 9), ("5-4-3-1", 6)])
+def test_a_neuron_that_feeds_one_neuron_alone_is_found(shape: str, seed: int) -> None:
+    """Its surface ends where that one is off, as a deeper one's would that bends there."""
+    network = random_network(shape, seed)
+    second = network.layers[1]
+    weights = (second.weights[0], *((fmpq(0), *row[1:]) for row in second.weights[1:]))
+    network = Network((network.layers[0], Layer(weights, second.biases), *network.layers[2:]))
+    found = extract(ExactOracle(network), network.widths, 0)
+    assert found.report.complete
+    assert found.network is not None
+    assert canonical_form(found.network) == canonical_form(network)

@@ -1,0 +1,57 @@
+"""Of two parallel rows of a layer one may be a deeper neuron's surface; the gradients tell which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from precise.network import Layer, Network
+from precise.oracle import ExactOracle
+from precise.random_networks import random_network
+from precise.regions.local_map import Known, Row
+from precise.regions.probe import Probe
+from precise.signatures.parallel import behind, parallel
+from tests.precise.extraction.test_rows import row_of, rows_of
+
+
+def fed_by_one(seed: int, weight: int, bias: fmpq) -> tuple[Network, Row]:
+    """A second layer of which neuron 0 is fed by neuron 0 of the first alone, and its surface as a first-layer row."""
+    network = random_network("6-3-3-1", seed)
+    first, second, last = network.layers
+    weights = ((fmpq(weight), fmpq(0), fmpq(0)), *second.weights[1:])
+    deeper = Layer(weights, (bias, *second.biases[1:]))
+    return Network((first, deeper, last)), row_of(first.weights[0], first.biases[0] + bias / weight, [fmpq(1)] * 6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("weight", "bias"), [(1, fmpq(-1, 2)), (-1, fmpq(1, 2))])
+def test_the_one_behind_is_told_in_either_order(seed: int, weight: int, bias: fmpq) -> None:
+    network, impostor = fed_by_one(seed, weight, bias)
+    rows = rows_of(network, 0)
+    assert parallel(rows[0], impostor)
+    for place in (0, 3):
+        layer = [*rows[:place], impostor, *rows[place:]]
+        probe = Probe(ExactOracle(network), range(6), [1])
+        assert behind(probe, Known(6, [layer]), np.random.default_rng(seed)) in ([place], []), "never the true one"
+    probe = Probe(ExactOracle(network), range(6), [1])
+    assert behind(probe, Known(6, [[*rows, impostor.negated()]]), np.random.default_rng(seed)) == [3]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_rows_of_one_layer_are_left_alone_where_both_act_on_all_sides(seed: int) -> None:
+    network = random_network("6-3-3-1", seed)
+    first = network.layers[0]
+    other = tuple(-w for w in first.weights[0])  # one is on where the other is off
+    layer = Layer((*first.weights[:2], other), (*first.biases[:2], first.biases[0] + 1))
+    network = Network((layer, *network.layers[1:]))
+    probe = Probe(ExactOracle(network), range(6), [1])
+    assert behind(probe, Known(6, [rows_of(network, 0)]), np.random.default_rng(seed)) == []
+
+
+def test_nothing_is_asked_without_parallel_rows() -> None:
+    network = random_network("6-5-2-1", 1)
+    oracle = ExactOracle(network)
+    rows = rows_of(network, 0)
+    assert behind(Probe(oracle, range(6), [1]), Known(6, [[*rows, rows[0]]]), np.random.default_rng(0)) == []
+    assert oracle.queries == 0
