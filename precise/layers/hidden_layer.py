@@ -134,7 +134,8 @@ class LayerSearch:
         self._under_way = 0  # candidates whose outcomes are not merged
         self._due = False  # can signs be decided, once the outcomes of what is under way are there?
         self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
-        self._behind: list[Row] = []  # such ones that are behind a single neuron of this layer
+        self._behind: list[tuple[Row, Row]] = []  # such ones, and the only neuron of this layer that feeds them
+        self._spare: list[Assembled] = []  # rows that passed when there were enough
         self._doubtful: list[Assembled] = []  # rows that are this layer's if nothing else is left
 
     def run(self) -> LayerResult:
@@ -363,8 +364,7 @@ class LayerSearch:
         outcomes = list(self._follow(self._tasks(known, again=True), lambda: len(known)))
         self._under_way = 0
         self.result.queries_rows += sum(outcome.queries for outcome in outcomes)
-        deeper = [] if self.features == 1 or self.result.lacking else behind(self._probe, self._known, self._generator)
-        self._behind += [self.result.rows[number] for number in deeper]
+        deeper = self._deeper()
         kept = [n for n, outcome in enumerate(outcomes) if outcome.confirmed and n not in deeper]
         for outcome in outcomes:
             self._doubt_row(outcome)
@@ -379,6 +379,18 @@ class LayerSearch:
             self._changed()
         self.result.seconds_rows += perf_counter() - start
         return dropped
+
+    def _deeper(self) -> list[int]:
+        """The rows that are surfaces behind a single neuron of this layer, which may have found no place any more."""
+        if self.features == 1 or self.result.lacking:
+            return []
+        rows = [*self.result.rows, *(entry.row for entry in self._spare)]
+        layers = [*self._known.layers[:-1], rows]
+        deeper = behind(self._probe, Known(self._known.inputs, layers), self._generator)
+        self._behind += [(rows[number], rows[feeding]) for number, feeding in deeper.items()]
+        self._suggested += [entry for entry in self._spare if self._new(entry.row)]
+        self._spare = []
+        return [number for number in deeper if number < len(self.result.rows)]
 
     @property
     def _most(self) -> int:
@@ -479,6 +491,8 @@ class LayerSearch:
                 self._fresh = True
             return False
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
+            if not outcome.lacking and self._new(outcome.row):
+                self._spare.append(Assembled(outcome.row, outcome.witness))
             self._count("found twice")
             return False
         numbers = range(len(self.result.rows))
@@ -545,7 +559,10 @@ class LayerSearch:
 
     def _new(self, row: Row) -> bool:
         fresh = all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
-        return fresh and not any(parallel(row, other) for other in self._behind)
+        return fresh and not any(
+            parallel(row, feeding) and (parallel(row, other) or other in (row, row.negated()))
+            for other, feeding in self._behind
+        )
 
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]
@@ -577,7 +594,7 @@ class LayerSearch:
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
         self.result.keep(self._distinct())
-        self._suggested, self._doubtful, self._fresh = [], [], True
+        self._suggested, self._spare, self._doubtful, self._fresh = [], [], [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:
             self._partial.drop(vector)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -113,7 +114,8 @@ def solve_outputs(
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     rounds: list[list[_Region]] = []
     failed: OutputResult | None = None
-    for weights in guesses:
+    shares = (0.0, left_out) if left_out and len(guesses) > 1 else (left_out,)  # a wrong guess is not to be left out of
+    for share, weights in product(shares, guesses):
         unknowns = base + len(weights.unknowns)
         told: list[_Told] = []
         for number, count in enumerate(FRESH_POINTS):
@@ -123,19 +125,18 @@ def solve_outputs(
                 points = _unusual(known, generator, count)
             regions = [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
             told += [region.told(weights, below.separate) for region in regions]
-            systems, refused = _agreeing(told, probe.oracle.output_width, unknowns, left_out, orders, random)
+            systems, refused = _agreeing(told, probe.oracle.output_width, unknowns, share, orders, random)
             if refused is not None or not any(system.open_unknowns() for system in systems):
                 break
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        if (left_out or lacking) and told:
-            _leave_idle(systems, told, base)
+        idle = _leave_idle(systems, told, base) if (left_out or lacking) and told else set[int]()
         answers = _answers(systems, base)
         if isinstance(answers, OutputResult) or not weights.fits(answers):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
-        decided = _decided(known, systems, below, weights, answers)
+        decided = _decided(known, systems, below, weights, answers, idle)
         unasked = {p for layer, _, p in avoided if layer == len(known.layers) - 1}
         right = [(i, p) for i, p in weights.pairs if p not in unasked and not weights.aside]
         return replace(decided, accounted=frozenset((row, p) for i, p in right for row in below.features[i]))
@@ -150,13 +151,13 @@ def _contradicted(systems: Sequence[RowSystem], refused: _Told) -> OutputResult:
     return OutputResult((), systems[number].redundant, reason, contradicted=refused.point)
 
 
-def _leave_idle(systems: Sequence[RowSystem], told: Sequence[_Told], base: int) -> None:
-    """Take coefficients as 0 that act in no region; the sign of a neuron of which both sides do stays open."""
+def _leave_idle(systems: Sequence[RowSystem], told: Sequence[_Told], base: int) -> set[int]:
+    """Take coefficients as 0 that act in no region, and say which; the sign of a neuron of which both do stays open."""
     equations = [equation for at in told for equation in at.blocks[0]]  # of all outputs, but for the right-hand sides
-    for unknown in range(base):
-        if not any(equation[unknown] for equation in equations):
-            for system in systems:
-                system.add([_single(unknown, system.unknowns)])
+    idle = {unknown for unknown in range(base) if not any(equation[unknown] for equation in equations)}
+    for unknown, system in product(sorted(idle), systems):
+        system.add([_single(unknown, system.unknowns)])
+    return idle
 
 
 def _regions(
@@ -235,11 +236,13 @@ def _decided(
     below: LayerBelow,
     weights: OpenWeights,
     answers: Sequence[list[fmpq]],
+    idle: Set[int],
 ) -> OutputResult:
-    """Decide the signs of the last layer by what its outputs are."""
+    """Decide the signs of the last layer by what its outputs are, of which the idle ones acted nowhere."""
     base = systems[0].unknowns - len(weights.unknowns)
     vectors = [answer[:base] for answer in answers]
-    decision = below.decide(vectors, final=True)
+    linear = [n for n, row in enumerate(known.layers[-1]) if row.linear] if below.free else []
+    decision = below.decide(vectors, final=True, untold={p for p, n in enumerate(linear) if n in idle})
     if decision is not None:
         vectors = decision.vectors
     elif below.free:

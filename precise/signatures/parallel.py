@@ -34,11 +34,11 @@ def _factor(row: Row, other: Row) -> fmpq | None:
     return lead if lead is not None and all(v == lead * w for v, w in pairs) else None
 
 
-def behind(probe: Probe, known: Known, generator: np.random.Generator) -> list[int]:
+def behind(probe: Probe, known: Known, generator: np.random.Generator) -> dict[int, int]:
     """Which rows of the last known layer are surfaces behind a parallel one; nothing is asked unless some are parallel.
 
     Returns:
-        Their numbers from 0; a pair of which the gradients do not tell is left alone.
+        The row that feeds each of them, by their numbers from 0; a pair of which the gradients do not tell is left out.
 
     Raises:
         BudgetExceeded, OracleError, PrecisionError: from the oracle.
@@ -46,7 +46,7 @@ def behind(probe: Probe, known: Known, generator: np.random.Generator) -> list[i
     rows = known.layers[-1]
     numbers = [n for n, row in enumerate(rows) if not row.linear]
     pairs = [(i, j) for i in numbers for j in numbers if i < j and parallel(rows[i], rows[j])]
-    found: list[int] = []
+    found: dict[int, int] = {}
     if pairs:
         points = [to_point(point) for point in random_points(known, generator, POINTS)[:POINTS]]
         axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
@@ -54,7 +54,7 @@ def behind(probe: Probe, known: Known, generator: np.random.Generator) -> list[i
     for i, j in pairs:
         if i not in found and j not in found:
             deeper = _deeper(known, i, j, points, pieces)
-            found += [] if deeper is None else [deeper]
+            found |= {} if deeper is None else {deeper: i + j - deeper}
     return found
 
 
@@ -65,7 +65,7 @@ def _deeper(known: Known, first: int, second: int, points: Sequence[Point], piec
     assert factor is not None
     # The lower one has its surface where the first is negative.
     lower, upper = (second, first) if factor * rows[second].bias > rows[first].bias else (first, second)
-    others = [n for n in range(len(rows)) if n not in (first, second)]
+    others = [n for n, row in enumerate(rows) if n != first and _factor(row, rows[first]) is None]
     shares: dict[bool, list[bool]] = {False: [], True: []}
     values = known.preactivations(points)[-1]
     for point_values, pattern, piece in zip(values, known.patterns(points), pieces, strict=True):

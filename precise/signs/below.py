@@ -132,15 +132,18 @@ class LayerBelow:
         self._see(vectors)
         return Sign.UNSEEN not in self._evidence.signs()
 
-    def decide(self, vectors: Sequence[Vector], final: bool, whole: bool = True) -> Decision | None:
+    def decide(
+        self, vectors: Sequence[Vector], final: bool, whole: bool = True, untold: Set[int] = frozenset()
+    ) -> Decision | None:
         """Decide the signs and rewrite the layer, if these rows (and, when final, no others) tell them.
 
         Args:
             whole: are these all rows of the next layer? If not, a neuron that none of them sees keeps both sides.
+            untold: of a free linear part, the features that acted nowhere.
         """
         if self.signs is not None:
             return None
-        return self._by_linear_part(vectors, final) if self.free else self._by_sides(vectors, final, whole)
+        return self._by_linear_part(vectors, final, untold) if self.free else self._by_sides(vectors, final, whole)
 
     def idle_sides(self, rows: Sequence[Row]) -> list[int]:
         """Leave out the sides on which no row acts, of neurons that kept both because no row told by then.
@@ -209,8 +212,8 @@ class LayerBelow:
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
-    def _by_linear_part(self, vectors: Sequence[Vector], final: bool) -> Decision | None:
-        settled = self._settled(vectors, final) or self._by_parts(vectors, final)
+    def _by_linear_part(self, vectors: Sequence[Vector], final: bool, untold: Set[int]) -> Decision | None:
+        settled = self._settled(vectors, final, untold) or self._by_parts(vectors, final)
         if settled is None:
             return None
         before = self._known.layers[self._index][: self._count]
@@ -224,17 +227,17 @@ class LayerBelow:
         self.solved(settled.solved)
         return Decision([list(row) for row in settled.rows], _substitution(before, settled))
 
-    def _settled(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
+    def _settled(self, vectors: Sequence[Vector], final: bool, untold: Set[int] = frozenset()) -> Settled | None:
         if not vectors or ((self._missing or self.lacking) and not final):
             return None
         layer = self._known.layers[self._index][: self._count]
         rows = self._rows(vectors)
-        settled = settle(layer, rows, self._missing, self._random, self.lacking)
+        settled = settle(layer, rows, self._missing, self._random, self.lacking, untold)
         if settled is None and self.ignored_lacking:
-            told = settle(layer, rows, self._missing, self._random, self.lacking | self.ignored_lacking)
+            told = settle(layer, rows, self._missing, self._random, self.lacking | self.ignored_lacking, untold)
             settled = told if told and (final or self._nothing_else(told)) else None
         for more in range(1, self._ignored + 1 if final and settled is None else 0):
-            settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking)
+            settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking, untold)
         return settled
 
     def _nothing_else(self, settled: Settled) -> bool:

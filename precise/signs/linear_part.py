@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import product
 from random import Random
 
 from flint import fmpq, fmpq_mat
@@ -56,16 +57,18 @@ def settle(
     missing: int,
     random: Random,
     lacking: Set[tuple[int, int]] = frozenset(),
+    untold: Set[int] = frozenset(),
 ) -> Settled | None:
     """Decide the signs of a layer so that at most `missing` further neurons explain the next layer's rows.
 
     Args:
         lacking: (neuron, feature) of weights that are not known: so large that they decide the neuron's side, or 0.
+        untold: features that acted nowhere, so that the linear part tells nothing of them.
 
     Returns:
         None while the signs are not unique, or if no choice explains the rows.
     """
-    blurred = {p for _, p in lacking}
+    blurred = untold | {p for _, p in lacking}
     sharp = [p for p in range(len(layer[0].plus) if layer else 0) if p not in blurred]
     weights = [[fmpq(row.plus[p]) for p in sharp] for row in layer]
     values = [list(row.v) for row in rows]
@@ -74,14 +77,14 @@ def settle(
     signs = _signs(weights, values, linear, missing, random)
     if signs is None:
         return None
-    result = _applied(layer, rows, signs, lacking)
+    result = _applied(layer, rows, signs, lacking, untold)
     unsolved = {p for i, p in lacking - result.solved}
     return result if result.twins + result.always_active <= missing + len(unsolved) else None
 
 
 def with_signs(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign]) -> Settled | None:
     """The layer with signs that are known, UNSEEN standing for either side; None unless they explain the rows."""
-    settled = _applied(layer, rows, signs, frozenset())
+    settled = _applied(layer, rows, signs, frozenset(), frozenset())
     if settled.twins or settled.always_active:
         return None
     both = [row.negated() for row, sign in zip(layer, signs, strict=True) if sign is Sign.UNSEEN]
@@ -191,7 +194,11 @@ def _scaled(equation: Sequence[fmpq]) -> list[fmpq | int]:
 
 
 def _applied(
-    layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign], lacking: Set[tuple[int, int]]
+    layer: Sequence[Row],
+    rows: Sequence[FreeRow],
+    signs: Sequence[Sign],
+    lacking: Set[tuple[int, int]],
+    untold: Set[int],
 ) -> Settled:
     turned = [row.negated() if sign is Sign.NEGATIVE else row for row, sign in zip(layer, signs, strict=True)]
     rest, biases = [], []
@@ -204,7 +211,7 @@ def _applied(
         rest.append(linear)
         biases.append(bias)
     coefficients = [list(row.v) for row in rows]
-    solved = _read_off(turned, coefficients, rest, lacking)
+    solved = _read_off(turned, coefficients, rest, lacking, untold)
     twins = _twins(turned, rest)
     basis = _basis(rest, [turned[j].plus for j in twins])
     shares = _shares(rest, [*([fmpq(w) for w in turned[j].plus] for j in twins), *basis])
@@ -225,14 +232,16 @@ def _applied(
 
 
 def _read_off(
-    turned: list[Row], coefficients: Matrix, rest: Matrix, lacking: Set[tuple[int, int]]
+    turned: list[Row], coefficients: Matrix, rest: Matrix, lacking: Set[tuple[int, int]], untold: Set[int]
 ) -> frozenset[tuple[int, int]]:
     """Weights that were lacking, from the linear part rest_p = sum over neurons i of v_i (true - assumed weight)_ip.
 
     Corrects the neurons' rows, the coefficients (a row is rescaled to integers) and the rest in place.
     """
     solved: set[tuple[int, int]] = set()
-    for p in sorted({p for _, p in lacking}):
+    for row, p in product(rest, untold):
+        row[p] = fmpq(0)
+    for p in sorted({p for _, p in lacking} - untold):
         acting = [i for i, q in sorted(lacking) if q == p and turned[i].plus[p] >= 0]
         table = [[row[i] for i in acting] for row in coefficients]
         right = [row[p] for row in rest]

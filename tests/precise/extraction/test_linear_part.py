@@ -202,6 +202,20 @@ def test_a_weight_that_was_lacking_is_read_off(seed: int, stand_in: int) -> None
     planted.check(settled)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_weight_of_a_feature_that_acted_nowhere_is_not_read_off(seed: int) -> None:
+    """0 stands in the linear part then, which tells nothing."""
+    planted = Planted(seed, 6, 4, 3)
+    layer, rows = with_lacking_weight(planted, 1 << 40)
+    told = [replace(row, linear=tuple(0 if p == 2 else w for p, w in enumerate(row.linear))) for row in rows]
+    settled = settle(layer, told, 0, Random(seed), {(0, 2)}, {2})
+    assert settled is not None
+    assert settled.solved == frozenset()
+    assert settled.always_active == settled.twins == 0
+    assert list(settled.signs) == expected(planted)
+    assert abs(settled.layer[0].plus[2]) == 1 << 40, "what stands for it stays"
+
+
 def decided(layer: list[Row], rows: list[FreeRow], missing: int, lacking: frozenset[tuple[int, int]]) -> Decision:
     below = LayerBelow(Known(len(layer[0].plus), [layer, []]), 0, missing, Random(0), lacking)
     decision = below.decide(vectors(rows), final=True)

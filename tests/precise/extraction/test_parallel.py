@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from precise.extract import extract
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
-from precise.random_networks import random_network
+from precise.random_networks import planted_network, random_network
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.signatures.parallel import behind, parallel
 from tests.precise.extraction.test_rows import row_of, rows_of
+from verify.equality.structural import prove_equal
+from verify.verdict import Outcome
 
 
 def fed_by_one(seed: int, weight: int, bias: fmpq) -> tuple[Network, Row]:
@@ -33,9 +36,11 @@ def test_the_one_behind_is_told_in_either_order(seed: int, weight: int, bias: fm
     for place in (0, 3):
         layer = [*rows[:place], impostor, *rows[place:]]
         probe = Probe(ExactOracle(network), range(6), [1])
-        assert behind(probe, Known(6, [layer]), np.random.default_rng(seed)) in ([place], []), "never the true one"
+        assert behind(probe, Known(6, [layer]), np.random.default_rng(seed)) in ({place: 0 if place else 1}, {}), (
+            "never the true one"
+        )
     probe = Probe(ExactOracle(network), range(6), [1])
-    assert behind(probe, Known(6, [[*rows, impostor.negated()]]), np.random.default_rng(seed)) == [3]
+    assert behind(probe, Known(6, [[*rows, impostor.negated()]]), np.random.default_rng(seed)) == {3: 0}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -46,12 +51,22 @@ def test_two_rows_of_one_layer_are_left_alone_where_both_act_on_all_sides(seed: 
     layer = Layer((*first.weights[:2], other), (*first.biases[:2], first.biases[0] + 1))
     network = Network((layer, *network.layers[1:]))
     probe = Probe(ExactOracle(network), range(6), [1])
-    assert behind(probe, Known(6, [rows_of(network, 0)]), np.random.default_rng(seed)) == []
+    assert behind(probe, Known(6, [rows_of(network, 0)]), np.random.default_rng(seed)) == {}
 
 
 def test_nothing_is_asked_without_parallel_rows() -> None:
     network = random_network("6-5-2-1", 1)
     oracle = ExactOracle(network)
     rows = rows_of(network, 0)
-    assert behind(Probe(oracle, range(6), [1]), Known(6, [[*rows, rows[0]]]), np.random.default_rng(0)) == []
+    assert behind(Probe(oracle, range(6), [1]), Known(6, [[*rows, rows[0]]]), np.random.default_rng(0)) == {}
     assert oracle.queries == 0
+
+
+def test_the_one_that_feeds_it_gets_the_place_that_it_had_taken() -> None:
+    """A second-layer neuron that one of two first-layer neurons feeds alone is met before that one."""
+    network, _ = planted_network(78, depth=6, width=12, outputs=4, planted=3)
+    assert network.widths == (12, 2, 5, 3)
+    found = extract(ExactOracle(network), network.widths, 78)
+    assert found.network is not None
+    assert found.report.layers[0].rows == 2
+    assert prove_equal(network, found.network).outcome is Outcome.EQUAL
