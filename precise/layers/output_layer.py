@@ -114,7 +114,8 @@ def solve_outputs(
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     rounds: list[list[_Region]] = []
     failed: OutputResult | None = None
-    shares = (0.0, left_out) if left_out and len(guesses) > 1 else (left_out,)  # a wrong guess is not to be left out of
+    # At first nothing is left out, which might hide a wrong guess.
+    shares = (0.0, left_out) if left_out and len(guesses) > 1 else (left_out,)
     for share, weights in product(shares, guesses):
         unknowns = base + len(weights.unknowns)
         told: list[_Told] = []
