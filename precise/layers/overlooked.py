@@ -39,6 +39,7 @@ from precise.signs.exact import Sign
 
 BATCH = 64  # points climbed to at once
 CLOSELY = 12  # points where the copy is wrong that are looked at first, before others are looked for around them
+CHOSEN_AFTER = 2  # calls that found nothing, before a combination of weights that nothing shows is chosen
 QUIET = 16  # such batches of either kind without a surprise, for every incomplete layer, before none is overlooked
 
 
@@ -96,6 +97,7 @@ class LastSearch:
         self._in_vain: set[Where] = set()  # neurons that were solved again without a gain since the copy changed last
         self._calm = False  # did all unusual points fit, once?
         self._fresh = True  # has the copy changed since?
+        self._fruitless = 0  # calls that found nothing since the copy changed last
         self.quiet = False  # was there no point at last where the copy is wrong?
         self.wrong: list[Point] = []  # where the copy was seen to be wrong since it changed last
 
@@ -138,7 +140,9 @@ class LastSearch:
                 found = self._among(own, layer, outputs, Seen(copy, fitting, more.surprising)) if own else None
             if found is not None:
                 return found
-        return self._resolved_at(turns, outputs, seen)
+        found = self._resolved_at(turns, outputs, seen)
+        self._fruitless += found is None
+        return found
 
     def _changes(
         self, copy: Copy, surprising: Sequence[Point], fitting: Sequence[Point]
@@ -175,6 +179,7 @@ class LastSearch:
     def _progressed(self) -> None:
         """The copy has changed: what was aimed at may show more."""
         self._fresh = True
+        self._fruitless = 0
         self._in_vain.clear()
         self.wrong.clear()
         if self._aim is not None:
@@ -354,6 +359,7 @@ class LastSearch:
         for wanted in search.open_rows() if self._room.get(layer, 1) > 0 else ():
             scalar = combined(outputs, self._probe.choice)
             row, told = completed_where_on(self._probe, known, scalar, layer, wanted, seen)
+            row = row if told or self._fruitless >= CHOSEN_AFTER else None
             before, kept = list(known.layers), (self._parts, self.lacking)
             taken = row and self._taken(layer, row, frozenset(), None, outputs, near)
             if taken and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
