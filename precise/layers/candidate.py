@@ -18,7 +18,8 @@ from precise.signatures.rows import RowSearch, Trail
 
 CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 
-LEAST_PRESENT = 4  # places, so that a row may be taken that is absent at most
+OFTEN = 3  # times that a row is met before it may be taken though it is absent at most places
+LEAST_PRESENT = 4  # of them at which it is present then
 MORE_WAYS = 16  # on which it is followed to where it is not
 
 PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
@@ -32,7 +33,7 @@ class Assembled:
     witness: Point
     checks: int = CONFIRMATIONS
     lacking: tuple[int, ...] = ()  # neurons below whose weight it lacks
-    doubted: bool = False  # take it also if it may be a deeper layer's: nothing else is left
+    doubted: int = 0  # how often it was met and may have been a deeper layer's; if it was, nothing else is left
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,11 @@ class Follower:
             return False, False
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
-        doubted = isinstance(task.candidate, Assembled) and task.candidate.doubted
+        doubted = task.candidate.doubted if isinstance(task.candidate, Assembled) else 0
         ways = MORE_WAYS if doubted else WAYS
         seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only, ways)
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
         mostly = supposed or seen.present > len(seen.absent)
-        taken = not seen.deeper and (seen.present >= LEAST_PRESENT if doubted else mostly and not seen.doubtful)
-        return taken, bool(seen.present) and not seen.deeper and not taken
+        known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
+        taken = known and not seen.deeper and (doubted or not seen.doubtful)
+        return bool(taken), bool(seen.present) and not seen.deeper and not taken

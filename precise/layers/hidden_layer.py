@@ -166,8 +166,11 @@ class LayerSearch:
         return self.result
 
     def _doubted_rows(self) -> Iterator[Assembled]:
-        """The rows of which it was not clear whether they are this layer's, each once."""
-        for entry in self._doubtful:
+        """The rows of which it was not clear whether they are this layer's, those first that were met most often.
+
+        A row of this layer is the same in all regions, a deeper surface is another one in each.
+        """
+        for entry in sorted(self._doubtful, key=lambda entry: -entry.doubted):
             if self._new(entry.row):
                 yield entry
 
@@ -372,7 +375,7 @@ class LayerSearch:
         self.result.rechecked = len(known)
         if dropped:
             refuted = [row for number, row in enumerate(self.result.rows) if number not in kept]
-            self._refuted += [row for row in refuted if not self._is_doubtful(row)]
+            self._refuted += [row for row in refuted if self._doubted_before(row) is None]
             self.result.keep(kept)
             self._begin_again()
             self._fresh = True
@@ -513,12 +516,18 @@ class LayerSearch:
 
     def _doubt_row(self, outcome: Outcome) -> None:
         """Keep a row that may be this layer's for the end."""
-        if outcome.doubtful and outcome.row and outcome.witness and not self._is_doubtful(outcome.row):
-            entry = Assembled(outcome.row, outcome.witness, RECHECKED_AT, outcome.lacking, doubted=True)
+        if not (outcome.doubtful and outcome.row and outcome.witness):
+            return
+        number = self._doubted_before(outcome.row)
+        if number is None:
+            entry = Assembled(outcome.row, outcome.witness, RECHECKED_AT, outcome.lacking, doubted=1)
             self._doubtful.append(entry)
+        else:
+            self._doubtful[number] = replace(self._doubtful[number], doubted=self._doubtful[number].doubted + 1)
 
-    def _is_doubtful(self, row: Row) -> bool:
-        return any(entry.row in (row, row.negated()) for entry in self._doubtful)
+    def _doubted_before(self, row: Row) -> int | None:
+        either = (row, row.negated())
+        return next((number for number, entry in enumerate(self._doubtful) if entry.row in either), None)
 
     def _note_lacking(self, number: int, outcome: Outcome) -> None:
         if outcome.lacking and outcome.row:
