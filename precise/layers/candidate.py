@@ -147,5 +147,6 @@ class Follower:
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
-        taken = known and not seen.deeper and (doubted or not seen.doubtful)
-        return bool(taken), bool(seen.present) and not seen.deeper and not taken
+        seldom = seen.silent > seen.present + len(seen.absent)  # does too little vary to settle a doubt?
+        taken = known and not seen.deeper and (not seldom if doubted else not seen.doubtful)
+        return taken, bool(seen.present) and not seen.deeper and not taken

@@ -226,3 +226,12 @@ def test_a_neuron_that_feeds_one_neuron_alone_is_found(shape: str, seed: int) ->
     assert found.report.complete
     assert found.network is not None
     assert canonical_form(found.network) == canonical_form(network)
+
+
+def test_a_doubtful_row_is_not_taken_where_hardly_anything_varies() -> None:
+    """Behind the only neuron of layer 2 the oracle is constant nearly everywhere; a first-layer neuron does not act."""
+    network = random_network("4-5-1-3-3-1", 4)
+    found = extract(ExactOracle(network), network.widths, 0)
+    assert found.network is not None
+    assert found.report.layers[0].rows == 4
+    assert prove_equal(network, found.network).outcome is not Outcome.DIFFERENT
