@@ -20,6 +20,7 @@ CONFIRMATIONS = 8  # fresh predicted points that a new row is checked at
 
 OFTEN = 3  # times that a row is met before it may be taken though it is absent at most places
 LEAST_PRESENT = 4  # of them at which it is present then
+SILENT = 2  # times as many places as others may be silent then
 MORE_WAYS = 16  # on which it is followed to where it is not
 
 PREDICTION_FAILED = "the row's prediction failed"  # the end of a candidate
@@ -147,6 +148,6 @@ class Follower:
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
-        seldom = seen.silent > seen.present + len(seen.absent)  # does too little vary to settle a doubt?
+        seldom = seen.silent > SILENT * (seen.present + len(seen.absent))  # too little varies to settle a doubt
         taken = known and not seen.deeper and (not seldom if doubted else not seen.doubtful)
         return taken, bool(seen.present) and not seen.deeper and not taken
