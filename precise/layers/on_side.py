@@ -8,9 +8,9 @@ preactivation as long as nothing behind it changes its state. That shows the com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import fmpq, fmpq_mat
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import OpenRow
@@ -41,13 +41,13 @@ def completed_where_on(
         BudgetExceeded, OracleError, PrecisionError: from the oracle.
     """
     points = seen.surprising
-    axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
+    rows = Known(known.inputs, [*known.layers[:layer], [wanted.row, *wanted.open]])
     told = Counter[tuple[fmpq, ...]]()
     acts = False
-    measured = zip(points, known.patterns(points), probe.pieces(points, axes), strict=True)
+    measured = zip(points, known.patterns(points), probe.pieces(points, probe.axes), strict=True)
     for point, pattern, piece in measured:
         rest = _rest(known, scalar, point, pattern, piece)
-        forms = [_form(known, layer, pattern, row) for row in (wanted.row, *wanted.open)]
+        forms = [[int(v) for v in form] for form in rows.affine(layer, pattern).tolist()]
         acts = acts or any(any(form) for form in forms[1:])
         system = RowSystem(len(forms))
         system.add([[*coefficients, value] for *coefficients, value in zip(*forms, rest, strict=True)])
@@ -57,35 +57,27 @@ def completed_where_on(
     ((shares, count),) = told.most_common(1) or [((), 0)]
     if count >= AGREEING:
         return _combined(wanted.row, wanted.open, shares), True
-    return None if acts or len(wanted.open) > 1 else _kept_off(known, layer, wanted, seen), False
+    return None if acts or len(wanted.open) > 1 else _kept_off(rows, wanted, seen), False
 
 
-def _kept_off(known: Known, layer: int, wanted: OpenRow, seen: Seen) -> Row | None:
-    """The row with so much of its only open combination that it is off where the copy is right, if that can be."""
-    values = [_value(known, layer, pattern, wanted.row, at) for at, pattern in _placed(known, seen.surprising)]
-    signs = {value > 0 for value in values if value}
+def _kept_off(rows: Known, wanted: OpenRow, seen: Seen) -> Row | None:
+    """The row with so much of its only open combination that it is off where the copy is right, if that can be.
+
+    Args:
+        rows: the layers below, and then the row and the combination.
+    """
+    signs = {value > 0 for value, _ in rows.preactivations(seen.surprising)[-1] if value}
     if len(signs) != 1:
         return None
-    row = wanted.row if signs == {True} else wanted.row.negated()
+    row, turned = (wanted.row, 1) if signs == {True} else (wanted.row.negated(), -1)
     lowest, highest = list[fmpq](), list[fmpq]()  # bounds of the multiple
-    for at, pattern in _placed(known, seen.fitting):
-        value, part = (_value(known, layer, pattern, each, at) for each in (row, wanted.open[0]))
+    for value, part in rows.preactivations(seen.fitting)[-1]:
         if part:
-            (highest if part > 0 else lowest).append(fmpq(-value, part))
+            (highest if part > 0 else lowest).append(fmpq(-turned * value, part))
     low, high = max(lowest, default=None), min(highest, default=None)
     if low is not None and high is not None:
         return _combined(row, wanted.open, [(low + high) / 2]) if low <= high else None
     return _combined(row, wanted.open, [high - 1 if high is not None else low + 1 if low is not None else fmpq(0)])
-
-
-def _placed(known: Known, points: Sequence[Point]) -> Iterator[tuple[Point, Pattern]]:
-    return zip(points, known.patterns(points), strict=True)
-
-
-def _value(known: Known, layer: int, pattern: Pattern, row: Row, point: Point) -> int:
-    """A row's preactivation at a point, in units of 2^-FRACTION_BITS."""
-    *normal, constant = _form(known, layer, pattern, row)
-    return sum(n * c for n, c in zip(normal, point, strict=True)) + (constant << FRACTION_BITS)
 
 
 def _rest(known: Known, scalar: OutputRow, point: Point, pattern: Pattern, piece: Piece) -> list[fmpq]:
@@ -97,15 +89,6 @@ def _rest(known: Known, scalar: OutputRow, point: Point, pattern: Pattern, piece
         1 << FRACTION_BITS
     )
     return [a - b for a, b in zip((*piece.slopes, constant - scalar.bias), copy, strict=True)]
-
-
-def _form(known: Known, layer: int, pattern: Pattern, row: Row) -> list[int]:
-    """A row's preactivation in a region, as (normal ..., constant)."""
-    below = known.affine(layer - 1, pattern)
-    weights = row.plus if layer == 0 else row.effective(pattern[layer - 1])
-    form = [int(v) for v in (fmpz_mat([list(weights)]) * below).tolist()[0]]
-    form[-1] += row.bias
-    return form
 
 
 def _combined(row: Row, others: Sequence[Row], shares: Sequence[fmpq]) -> Row:

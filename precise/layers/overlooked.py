@@ -333,23 +333,17 @@ class LastSearch:
             parts=[part for (at, _), parts in self._parts.items() if at == layer for part in parts],
         )
         search.among(surfaces)
+        near = [surface.at for surface in surfaces]
         for number, row in enumerate(search.result.rows[had:], had):
             lacking = frozenset(search.result.lacking_of(number))
             same = self._same(layer, row, lacking)
             if same is None and self._room.get(layer, 1) <= 0:
                 continue
-            before, kept = list(known.layers), (self._parts, self.lacking)
-            taken = self._taken(layer, row, lacking, same, outputs, [surface.at for surface in surfaces])
-            if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
-                self._progressed()
-                if same is None and layer in self._room:
-                    self._room[layer] -= 1
+            taken = self._mending(layer, row, lacking, same, outputs, near, seen)
+            if taken is not None:
                 self._parts[layer, taken[0]] = search.result.parts.get(number, [])
                 return Overlooked(layer, *taken, same is None)
-            known.layers[:] = before
-            known.changed()
-            self._parts, self.lacking = kept
-        return self._told_where_on(search, layer, outputs, seen, [surface.at for surface in surfaces])
+        return self._told_where_on(search, layer, outputs, seen, near)
 
     def _told_where_on(
         self, search: LayerSearch, layer: int, outputs: Sequence[OutputRow], seen: Seen, near: Sequence[Point]
@@ -359,17 +353,35 @@ class LastSearch:
         for wanted in search.open_rows() if self._room.get(layer, 1) > 0 else ():
             scalar = combined(outputs, self._probe.choice)
             row, told = completed_where_on(self._probe, known, scalar, layer, wanted, seen)
-            row = row if told or self._fruitless >= CHOSEN_AFTER else None
-            before, kept = list(known.layers), (self._parts, self.lacking)
-            taken = row and self._taken(layer, row, frozenset(), None, outputs, near)
-            if taken and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
-                self._progressed()
-                if layer in self._room:
-                    self._room[layer] -= 1
+            if row is None or not (told or self._fruitless >= CHOSEN_AFTER):
+                continue
+            taken = self._mending(layer, row, frozenset(), None, outputs, near, seen)
+            if taken is not None:
                 return Overlooked(layer, *taken, True, part_open=not told)
-            known.layers[:] = before
-            known.changed()
-            self._parts, self.lacking = kept
+        return None
+
+    def _mending(
+        self,
+        layer: int,
+        row: Row,
+        lacking: Set[int],
+        same: int | None,
+        outputs: Sequence[OutputRow],
+        near: Sequence[Point],
+        seen: Seen,
+    ) -> tuple[int, tuple[OutputRow, ...]] | None:
+        """Put a row into the known part if that mends the copy; its number and the outputs then."""
+        known = self._known
+        before, kept = list(known.layers), (self._parts, self.lacking)
+        taken = self._taken(layer, row, lacking, same, outputs, near)
+        if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
+            self._progressed()
+            if same is None and layer in self._room:
+                self._room[layer] -= 1
+            return taken
+        known.layers[:] = before
+        known.changed()
+        self._parts, self.lacking = kept
         return None
 
     def _taken(

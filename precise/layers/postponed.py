@@ -137,9 +137,11 @@ def _jump(
     pieces = probe.of_every_output([place.positive, place.negative], tests)
     for output, (high, low) in zip(outputs, pieces, strict=True):
         behind = downstream(known, place.pattern, output, layer)
-        if list(low.slopes) != _slopes(known, place.pattern, behind, layer, tests):
+        apart = _slopes(known, place.pattern, behind, layer, tests)
+        if list(low.slopes) != apart:
             return None
-        apart = _slopes(known, place.apart, downstream(known, place.apart, output, layer), layer, tests)
+        if place.apart != place.pattern:
+            apart = _slopes(known, place.apart, downstream(known, place.apart, output, layer), layer, tests)
         step = ratio([a - b for a, b in zip(high.slopes, apart, strict=True)], along(place.normal, tests))
         if step is None:
             return None

@@ -53,6 +53,7 @@ class Probe:
         self.oracle = oracle
         self.coordinates = tuple(coordinates)
         self.width = len(coordinates)
+        self.axes: list[Direction] = [[int(i == j) for j in range(self.width)] for i in range(self.width)]
         self.longest_bits = 0  # longest number asked so far
         self._repeats = Repeats()
         self._contradiction = ""  # what was found out about the oracle

@@ -107,7 +107,6 @@ class Walker:
         self.probe = probe
         self.known = known
         self.tests: list[Direction] = []
-        self.axes: list[Direction] = [[int(i == j) for j in range(probe.width)] for i in range(probe.width)]
         self.watched = len(known.layers)  # layers whose hyperplanes are looked out for
         self._planes: dict[tuple[int, Pattern], Arrangement] = {}
 
@@ -134,7 +133,7 @@ class Walker:
 
     def surface(self, before: Point, at: Point, after: Point) -> Surface | None:
         """The surface between two points on either side of it, by two full gradients (2 queries when packed)."""
-        low, high = self.probe.pieces([before, after], self.axes)
+        low, high = self.probe.pieces([before, after], self.probe.axes)
         normal = jump(high, low)
         if not any(normal):
             return None

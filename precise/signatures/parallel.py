@@ -49,8 +49,7 @@ def behind(probe: Probe, known: Known, generator: np.random.Generator) -> dict[i
     found: dict[int, int] = {}
     if pairs:
         points = [to_point(point) for point in random_points(known, generator, POINTS)[:POINTS]]
-        axes = [[int(i == j) for j in range(known.inputs)] for i in range(known.inputs)]
-        pieces = probe.pieces(points, axes)
+        pieces = probe.pieces(points, probe.axes)
     for i, j in pairs:
         if i not in found and j not in found:
             deeper = _deeper(known, i, j, points, pieces)
