@@ -38,14 +38,29 @@ SHORT = 200  # parts of a search by values, before one by phase with its ranges 
 CHECKING = 0.6  # share of the time for the search; the rest is for the exact check of what it found
 
 
-def decide_by_bounds(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort) -> Decision:
+def decide_by_bounds(
+    first: Network,
+    second: Network,
+    domain: Domain,
+    claim: Claim,
+    effort: Effort,
+    before: tuple[int, int] | None = None,
+) -> Decision:
     """Decide a claim about f and g on a domain.
+
+    Args:
+        first: f.
+        second: g.
+        domain: of the inputs.
+        claim: any of the claims.
+        effort: how long and how hard to try.
+        before: the neuron of f that is split before all others, (layer from 1, neuron from 0).
 
     Raises:
         InputError: as in `verify.equivalence.decide`.
     """
     begun = time.monotonic()
-    return _Run(Question(first, second, domain), effort, begun).decide(claim)
+    return _Run(Question(first, second, domain), effort, begun, before).decide(claim)
 
 
 def maximum_by_bounds(
@@ -65,13 +80,15 @@ class _TimeOver(Exception):
 
 
 class _Run:
-    def __init__(self, question: Question, effort: Effort, begun: float) -> None:
+    def __init__(self, question: Question, effort: Effort, begun: float, before: tuple[int, int] | None = None) -> None:
         self.question, self.effort = question, effort
+        self.before = None if before is None else question.block(*before)
         self.first, self.second, self.domain = question.first, question.second, question.domain
         self.begun = self.searching = begun  # on the clock of `time.monotonic`
 
     def problem(self, claim: Claim) -> Problem:
-        return self.question.problem(claim, min(LINEAR_PROGRAM, self.effort.seconds / 10))
+        problem = self.question.problem(claim, min(LINEAR_PROGRAM, self.effort.seconds / 10))
+        return replace(problem, before=self.before)
 
     def decide(self, claim: Claim) -> Decision:
         problem = self.problem(claim)

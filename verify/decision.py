@@ -19,7 +19,7 @@ from verify.verdict import Outcome, Verdict, Witness
 class Engine(Enum):
     """What decides a claim."""
 
-    AUTO = "auto"  # bounds; the canonical form and, between small networks, Z3 for what they leave open
+    AUTO = "auto"  # bounds; the canonical form, silence and, between small networks, Z3 for what they leave open
     BOUNDS = "bounds"  # attack, differential bounds, branch and bound; every proof has a certificate
     Z3 = "z3"  # the solver alone, on the networks as they are, over the rationals
 

@@ -1,7 +1,8 @@
-"""Equivalence of two networks on a domain: by bounds with a certificate, by the canonical form, or by Z3.
+"""Equivalence of two networks on a domain: by bounds with a certificate, by the canonical form, by silence, or by Z3.
 
 Floating point searches here. A verdict `different` rests on the exact replay of a rational input, a verdict
-`equal` or `equivalent` on a certificate that the independent checker has accepted, or on the canonical form.
+`equal` or `equivalent` on a certificate that the independent checker has accepted, on the canonical form, or on
+such certificates for all the weights that differ.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from threadpoolctl import threadpool_limits
@@ -19,8 +20,10 @@ from verify.bounds_decision import decide_by_bounds, maximum_by_bounds
 from verify.checker.check import Refused
 from verify.decision import Decision, Effort, Engine
 from verify.equality.by_form import decide_by_form, maximum_by_form
+from verify.equality.silence import SilentDomain
 from verify.properties.claim import Claim
 from verify.properties.domain import Domain
+from verify.silence_decision import decide_by_silence, lacking, maximum_by_silence
 from verify.verdict import Outcome
 
 __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
@@ -28,6 +31,7 @@ __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the bounds leave open
 SHARE = 0.75  # of the time is then for the bounds
+SILENT_SHARE = 0.4  # where the weights that differ seem to act nowhere
 
 
 def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort | None = None) -> Decision:
@@ -46,8 +50,12 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
 
         return decide_by_z3(first, second, domain, claim, effort)
 
+    def by_silence(silent: SilentDomain, effort: Effort) -> Decision | None:
+        return decide_by_silence(first, second, domain, claim, silent, effort)
+
     by_form = partial(decide_by_form, first, second, domain, claim)
-    return _by_engine(by_bounds, by_form, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+    engines = _Engines(by_bounds, by_form, partial(lacking, first, second, domain), by_silence, by_z3)
+    return engines.decision(sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
 
 
 def maximum(
@@ -84,32 +92,48 @@ def maximum(
 
         return maximum_by_z3(first, second, domain, effort)
 
+    def by_silence(silent: SilentDomain, effort: Effort) -> Decision | None:
+        return maximum_by_silence(first, second, domain, silent, effort)
+
     by_form = partial(maximum_by_form, first, second, domain)
-    return _by_engine(by_bounds, by_form, by_z3, sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+    engines = _Engines(by_bounds, by_form, partial(lacking, first, second, domain), by_silence, by_z3)
+    return engines.decision(sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
 
 
-def _by_engine(
-    by_bounds: Callable[[Effort], Decision],
-    by_form: Callable[[], Decision | None],
-    by_z3: Callable[[Effort], Decision],
-    neurons: int,
-    effort: Effort,
-) -> Decision:
-    """The decision by the engine that was asked for; by one after the other, between small networks by Z3 too."""
-    if effort.engine is Engine.Z3:
-        return by_z3(effort)
-    shared = effort.engine is Engine.AUTO and neurons <= SMALL
-    begun = time.monotonic()
-    with _trusting(effort):
-        decision = by_bounds(replace(effort, seconds=SHARE * effort.seconds) if shared else effort)
-    if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or effort.engine is Engine.BOUNDS:
-        return decision
-    if (formed := by_form()) is not None:
-        return replace(formed, history=decision.history)
-    if not shared:
-        return decision
-    again = by_z3(replace(effort, seconds=effort.seconds - (time.monotonic() - begun)))
-    return decision if again.verdict.outcome is Outcome.UNKNOWN else replace(again, history=decision.history)
+@dataclass(frozen=True)
+class _Engines:
+    """What decides one question about two networks."""
+
+    by_bounds: Callable[[Effort], Decision]
+    by_form: Callable[[], Decision | None]
+    lacking: Callable[[], SilentDomain | None]  # where weights that differ are silent, if that seems to be everywhere
+    by_silence: Callable[[SilentDomain, Effort], Decision | None]
+    by_z3: Callable[[Effort], Decision]
+
+    def decision(self, neurons: int, effort: Effort) -> Decision:
+        """By the engine that was asked for; by one after the other, between small networks by Z3 too."""
+        if effort.engine is Engine.Z3:
+            return self.by_z3(effort)
+        automatic = effort.engine is Engine.AUTO
+        end = time.monotonic() + effort.seconds
+        silent = self.lacking() if automatic else None
+        shared = automatic and neurons <= SMALL
+        share = SILENT_SHARE if silent is not None else SHARE if shared else 1.0
+        with _trusting(effort):
+            decision = self.by_bounds(replace(effort, seconds=share * effort.seconds))
+        if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
+            return decision
+        if (formed := self.by_form()) is not None:
+            return replace(formed, history=decision.history)
+        if silent is not None:
+            left = end - time.monotonic()
+            found = self.by_silence(silent, replace(effort, seconds=SHARE * left if shared else left))
+            if found is not None:
+                return replace(found, history=decision.history)
+        if not shared:
+            return decision
+        again = self.by_z3(replace(effort, seconds=end - time.monotonic()))
+        return decision if again.verdict.outcome is Outcome.UNKNOWN else replace(again, history=decision.history)
 
 
 @contextmanager

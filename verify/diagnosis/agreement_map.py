@@ -8,9 +8,9 @@ from typing import Any
 from flint import fmpq
 
 from precise.network import Network
+from precise.symmetry.merging import Merged, Rows, merge_copies, rows_of
 from verify.diagnosis.agreement import log2
 from verify.diagnosis.fault import Fault, Kind
-from verify.diagnosis.merging import Merged, Rows, merge_copies, rows_of
 from verify.diagnosis.peeling import Peeling, peel
 from verify.diagnosis.sides import Reading, Side
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from precise.arithmetic import primitive
 from precise.network import Network
+from precise.symmetry.merging import Rows, merge_copies, rows_of
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.diagnosis.layer_fit import LayerFit
-from verify.diagnosis.merging import Rows, merge_copies, rows_of
 from verify.diagnosis.sides import inputs_as_they_are
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome

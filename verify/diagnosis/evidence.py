@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from flint import fmpq
 
+from precise.symmetry.merging import Merged
 from verify.diagnosis.agreement import log2
 from verify.diagnosis.fault import Entry, Kind
-from verify.diagnosis.merging import Merged
 
 SHOWN = 4  # entries that are named one by one
 

@@ -14,8 +14,8 @@ import numpy as np
 from flint import fmpq
 from scipy.optimize import linear_sum_assignment
 
+from precise.symmetry.merging import Rows
 from verify.diagnosis.agreement import bits_in_common, logarithms
-from verify.diagnosis.merging import Rows
 from verify.diagnosis.scales import modes
 from verify.diagnosis.sides import EXACT, ONE, Side, Sides, near_to
 

@@ -16,9 +16,9 @@ from functools import cached_property
 import numpy as np
 from flint import fmpq
 
+from precise.symmetry.merging import Rows
 from verify.diagnosis.agreement import assignment, bits_in_common, log2, logarithms
 from verify.diagnosis.input_fit import MOST_READINGS, NARROW, InputFit
-from verify.diagnosis.merging import Rows
 from verify.diagnosis.scales import centre_of, modes, row_side
 from verify.diagnosis.sides import EXACT, ONE, Reading, Side, Sides, exchanges, linked, near_to
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flint import fmpq
 
 from precise.network import Network
-from verify.diagnosis.merging import Copy, Rows, network_of, rows_of
+from precise.symmetry.merging import Copy, Rows, network_of, rows_of
 from verify.diagnosis.peeling import Peeling
 from verify.diagnosis.sides import Side
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
+from precise.symmetry.merging import Copy, Merged, Rows, rows_of
 from verify.diagnosis.agreement import log2
 from verify.diagnosis.evidence import Evidence
 from verify.diagnosis.fault import Certainty, Entry, Fault, Kind
 from verify.diagnosis.mending import Mend, add_neuron, drop_neuron, move_rows, scale_row, set_entries, take_copy_away
-from verify.diagnosis.merging import Copy, Merged, Rows, rows_of
 from verify.diagnosis.peeling import Peeling
 from verify.diagnosis.sides import Reading, Side, Sides, cycles
 

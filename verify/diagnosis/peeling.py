@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from precise.network import Network
+from precise.symmetry.merging import rows_of
 from verify.diagnosis.layer_fit import LayerFit
-from verify.diagnosis.merging import rows_of
 from verify.diagnosis.sides import Reading, inputs_as_they_are
 
 MOST_FOLLOWED = 16  # readings of the first layers, at any time

@@ -18,9 +18,9 @@ from flint import fmpq
 
 from precise.arithmetic import rational
 from precise.network import Network
+from precise.symmetry.merging import network_of, rows_of
 from verify.diagnosis import planted
 from verify.diagnosis.fault import Kind
-from verify.diagnosis.merging import network_of, rows_of
 from verify.equality.witness_search import WitnessSearch
 from verify.errors import InputError
 

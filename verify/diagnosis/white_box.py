@@ -13,11 +13,11 @@ from itertools import combinations
 
 from precise.network import Network
 from precise.symmetry.canonical_form import CanonicalForm, canonical_form
+from precise.symmetry.merging import Copy, merge_copies
 from verify.diagnosis.agreement_map import agreement_map
 from verify.diagnosis.depths import compare_depths
 from verify.diagnosis.fault import Certainty, Diagnosis, Fault, Kind
 from verify.diagnosis.mending import Bench, mended
-from verify.diagnosis.merging import Copy, merge_copies
 from verify.diagnosis.naming import Named, name_faults
 from verify.diagnosis.peeling import Peeling, peel
 from verify.diagnosis.witnesses import find_witnesses

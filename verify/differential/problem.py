@@ -64,6 +64,7 @@ class Problem:
     widths: Array  # of the domain, shape (inputs,)
     exact: bool = False  # the threshold is 0 and rounding must not decide: a bound within rounding is let pass
     seconds: float = 20.0  # limit of one linear program
+    before: tuple[int, int] | None = None  # (layer from 1, block from 0) that is split before all others
 
 
 @dataclass(frozen=True)
@@ -278,6 +279,8 @@ def _splits(problem: Problem, part: Part, proof: Proof, point: Array) -> tuple[C
         gaps = np.where((gaps > 0) & np.isfinite(gaps), gaps, 0.0)  # they may be lost in rounding
         for i in np.flatnonzero(unstable(box)).tolist():
             found.append(Candidate((_kind(box[:, i], float(alpha[n + i])), k + 1, i), float(gaps[i])))
+            if (k + 1, i) == problem.before:
+                return (found[-1],)
     return tuple(sorted(found, key=lambda candidate: -candidate.gap)[:MOST_SPLITS])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from precise.network import Network
 from verify.checker.check import targets
-from verify.checker.joint import joint
+from verify.checker.joint import Blocks, joint
 from verify.differential import attack, bounds
 from verify.differential.bounds import Array
 from verify.differential.linear_program import Facets
@@ -57,6 +57,12 @@ class Question:
         with _in_floats("numbers in the claim"):
             rows = tuple(float_target(t.row, t.sides, t.threshold) for t in wanted)
         return Problem(self.layers, rows, self.facets, self.upper - self.lower, is_equality(claim), seconds)
+
+    def block(self, layer: int, neuron: int) -> tuple[int, int]:
+        """The block of one of f's neurons (layer from 1, neuron and block from 0)."""
+        sizes = (network.layers[layer - 1].neurons for network in (self.first, self.second))
+        blocks = Blocks.of(self.pairs[layer - 1], *sizes)
+        return layer, [*(i for i, _, _ in blocks.pairs), *blocks.first_alone].index(neuron)
 
     def whole(self) -> bounds.Part:
         """The whole domain, to be split by values."""

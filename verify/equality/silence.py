@@ -36,6 +36,7 @@ class Difference:
     second: int  # and in the second
     inputs: tuple[Pair, ...]  # neurons of the layer below (in layer 1: inputs) whose weights differ
     whole: bool  # its bias or its sign differs: silent only where the neuron itself is off
+    scale: fmpq  # the second row is this multiple of the first, where they agree
 
     def to_json(self) -> dict[str, object]:
         """Numbers from 1, a pair [first, second] for every neuron that is read; None: that network has none."""
@@ -98,7 +99,8 @@ def silent_domain(first: Network, second: Network) -> SilentDomain:
                 continue  # what only one network has acts through weights of the next layer, where the other has 0
             opposite = pair.match is Match.FLIPPED or pair.scale is None or pair.scale < 0
             inputs = tuple(below[entry - 1] for entry in pair.entries if entry)
-            found.append(Difference(layer.layer, pair.first, pair.second, inputs, opposite or 0 in pair.entries))
+            whole = opposite or 0 in pair.entries
+            found.append(Difference(layer.layer, pair.first, pair.second, inputs, whole, pair.scale or fmpq(1)))
         below = list(layer.pairs)
     return SilentDomain((first, second), tuple(found))
 

@@ -1,0 +1,126 @@
+"""Weights that differ and act nowhere in a domain: proved by questions about single neurons, or refuted by an input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import verify.equivalence
+from precise.network import Network
+from precise.random_networks import random_network
+from tests.precise.rewritings import rewritten
+from verify.decision import Decision, Effort, Engine
+from verify.equivalence import decide, maximum
+from verify.properties.claim import same_top1, within
+from verify.properties.domain import Domain, box
+from verify.silence_decision import decide_by_silence, lacking
+from verify.smt_decision import decide_by_z3
+from verify.verdict import Outcome, Verdict
+
+SQUARE = box(-40, 40, 2)
+EFFORT = Effort(seconds=20.0)
+
+
+def pair(first: object, second: object, bias: object = 0) -> tuple[Network, Network]:
+    """Layer 2's first neuron is on for x1 < 10 only, and reads what is on for x1 > 20 with either weight."""
+
+    def network(weight: object) -> Network:
+        below = [[1, 0], [-1, 0], [1, 1]], [-20, 10, 0]
+        middle = [[weight, 1, "-1/2"], [1, "1/3", "-1/5"]], [bias, 1]
+        return Network.from_rows([below, middle, ([[1, -1]], ["1/2"])])
+
+    return network(first), network(second)
+
+
+def by_silence(first: Network, second: Network, domain: Domain) -> Decision | None:
+    silent = lacking(first, second, domain)
+    claim = within(0, first.output_width)
+    return None if silent is None else decide_by_silence(first, second, domain, claim, silent, EFFORT)
+
+
+def outcome(decision: Decision | None) -> Outcome | None:
+    return None if decision is None else decision.verdict.outcome
+
+
+@pytest.mark.parametrize(("weight", "other"), [(-3, -(2**32)), (-(2**32), -3), (-3, "-7/2")])
+def test_where_the_neuron_is_off_wherever_the_weight_reads_something(weight: object, other: object) -> None:
+    first, second = pair(weight, other)
+    found = by_silence(first, second, SQUARE)
+    assert outcome(found) is Outcome.EQUAL
+    assert outcome(decide_by_z3(first, second, SQUARE, within(0, 1), EFFORT)) is Outcome.EQUAL
+    assert found is not None
+    assert "the weight that differs acts nowhere there: 1 question" in found.verdict.reason
+
+
+def test_an_input_at_which_the_weight_acts_refutes_it() -> None:
+    first, second = pair(-1, -3, bias=8)  # on for x1 up to 28 - x2 / 2 in f, where what it reads is on from 20
+    small = box(-40, 20, 2)
+    assert outcome(by_silence(first, second, small)) is Outcome.EQUAL  # and off in all of this box
+    hidden = box(-40, "2001/100", 2)
+    found = by_silence(first, second, hidden)
+    assert outcome(found) is Outcome.DIFFERENT
+    assert found is not None
+    witness = found.verdict.witness
+    assert witness is not None
+    assert hidden.contains(witness.point)
+    assert first(witness.point) != second(witness.point)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["2-3-2-1", "2-4-3-2", "3-3-3-1"]), st.sampled_from([1, 8, 64]))
+def test_no_answer_contradicts_the_solver(seed: int, shape: str, size: int) -> None:
+    generator = np.random.default_rng(seed)
+    first = random_network(shape, seed=seed % 997)
+    rows = [([list(row) for row in layer.weights], list(layer.biases)) for layer in first.layers]
+    neuron, feature = (int(generator.integers(n)) for n in (len(rows[1][0]), len(rows[1][0][0])))
+    rows[1][0][neuron][feature] = fmpq(int(generator.choice([-(2**32), -9, -1, 1, 9])))
+    second = rewritten(Network.from_rows(rows), generator, steps=4, kinds=(0, 2))
+    domain = box(-size, size, first.input_width)
+    found = outcome(by_silence(first, second, domain))
+    if found is not None:
+        assert found is outcome(decide_by_z3(first, second, domain, within(0, first.output_width), EFFORT, False))
+
+
+def test_duplicates_are_taken_together_first() -> None:
+    first, second = pair(-3, -(2**32))
+    layers = [([list(row) for row in layer.weights], list(layer.biases)) for layer in second.layers]
+    layers[0][0].append([-2, 0])  # twice the second neuron, which hands on half of what it did
+    layers[0][1].append(20)
+    layers[1] = [[*row[:1], fmpq(row[1], 2), *row[2:], fmpq(row[1], 4)] for row in layers[1][0]], layers[1][1]
+    assert outcome(by_silence(first, Network.from_rows(layers), SQUARE)) is Outcome.EQUAL
+
+
+def test_noise_in_all_weights_is_left_to_the_bounds() -> None:
+    first = random_network("2-3-2-1", seed=3)
+    rows = [([[w * fmpq(1001, 1000) + fmpq(1, 999) for w in row] for row in a.weights], a.biases) for a in first.layers]
+    assert lacking(first, Network.from_rows(rows), SQUARE) is None
+
+
+def _given_up(*_: object) -> Decision:
+    return Decision(Verdict(Outcome.UNKNOWN, "", "", "", details={"engine": "bounds"}))
+
+
+def test_it_decides_what_the_bounds_leave_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = pair(-3, -(2**32))
+    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", _given_up)
+    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", _given_up)
+    found = decide(first, second, SQUARE, within(0, 1), EFFORT).verdict
+    assert (found.outcome, found.details["engine"]) == (Outcome.EQUAL, "silence")
+    greatest = maximum(first, second, SQUARE, EFFORT).verdict
+    assert (greatest.outcome, greatest.details["proved"]) == (Outcome.EQUAL, "0")
+    only_bounds = Effort(seconds=20.0, engine=Engine.BOUNDS)
+    assert decide(first, second, SQUARE, within(0, 1), only_bounds).verdict.outcome is Outcome.UNKNOWN
+
+
+def test_another_claim_holds_for_equal_networks() -> None:
+    first, second = (
+        Network((*n.layers[:2], *Network.from_rows([([[1, -1], [0, 1]], ["1/2", 0])]).layers))
+        for n in pair(-3, -(2**32))
+    )
+    silent = lacking(first, second, SQUARE)
+    assert silent is not None
+    found = decide_by_silence(first, second, SQUARE, same_top1(2), silent, EFFORT)
+    assert outcome(found) is Outcome.EQUIVALENT
