@@ -19,6 +19,7 @@ from flint import fmpq
 from precise.equations.partial_rows import PartialRow
 from precise.layers.always_active import joined_with_linear
 from precise.layers.differing import Copy, Seen, copy_of, first_change, spread, surprise
+from precise.layers.first_place import first_places
 from precise.layers.hidden_layer import Follow, LayerSearch, Patience
 from precise.layers.insertion import appended, kept_off, rarely_on, turned_around
 from precise.layers.on_side import completed_where_on
@@ -40,6 +41,8 @@ from precise.signs.exact import Sign
 BATCH = 64  # points climbed to at once
 CLOSELY = 12  # points where the copy is wrong that are looked at first, before others are looked for around them
 CHOSEN_AFTER = 2  # calls that found nothing, before a combination of weights that nothing shows is chosen
+FIRST_WITHIN = (4.0, 64.0, 1024.0)  # |x| of the slice in which it is computed where a weight would act first
+BESIDE = 8  # random points that are looked at with these: a surprise is followed from where the copy is right
 QUIET = 16  # such batches of either kind without a surprise, for every incomplete layer, before none is overlooked
 
 
@@ -206,11 +209,21 @@ class LastSearch:
                 if weight in self._aimed_at:
                     continue
                 self._aimed_at.add(weight)
-                points = on_together(self._known, layer - 1, feature, row, self._generator)
-                if len(points):
-                    self._aim = weight
-                    yield points
+                for points in (
+                    on_together(self._known, layer - 1, feature, row, self._generator),
+                    self._first_places(layer, number, feature),
+                ):
+                    if len(points):
+                        self._aim = weight
+                        yield points
                 self._aim = None
+
+    def _first_places(self, layer: int, number: int, feature: int) -> Vector:
+        """Where a weight would act first, and some other points."""
+        found = [first_places(self._known, layer, number, feature, self.lacking, size) for size in FIRST_WITHIN]
+        places = np.concatenate(found)
+        others = random_points(self._known, self._generator, BESIDE)[:BESIDE]
+        return np.concatenate([places, others]) if len(places) else places
 
     def _surfaces(self, changes: Sequence[CriticalPoint]) -> dict[int, Surface]:
         """The surfaces at these critical points, by their numbers: 2 queries each."""

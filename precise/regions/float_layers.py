@@ -22,6 +22,7 @@ class FloatLayers:
     """Preactivations of known layers, each neuron on a scale of its own (a positive factor), in float64."""
 
     def __init__(self, known: Known) -> None:
+        self.inputs = known.inputs
         self._layers: list[tuple[Vector, Vector | None, Vector]] = []  # minus: None where all are 0
         self._linear: list[Vector] = []
         exponents = [0] * known.inputs
@@ -33,6 +34,15 @@ class FloatLayers:
             self._layers.append((plus, minus if minus.any() else None, table[:, -1]))
             self._linear.append(np.flatnonzero([row.linear for row in rows]))
             exponents = [exponent for _, exponent in scaled]
+
+    def maps(self) -> list[tuple[Vector, Vector, Vector]]:
+        """(weights, biases, numbers of the linear neurons) of every layer, weights of shape (features, neurons).
+
+        Of layers whose rows have nothing on the negative sides of the layer below.
+        """
+        assert all(minus is None for _, minus, _ in self._layers)
+        both = zip(self._layers, self._linear, strict=True)
+        return [(plus, bias, linear) for (plus, _, bias), linear in both]
 
     def preactivations(self, points: Vector) -> list[Vector]:
         """Of every layer, shape (points, neurons) each; points in input units, shape (points, inputs)."""

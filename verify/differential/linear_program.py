@@ -15,6 +15,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from precise.quiet_highs import QuietHighs
 from verify.differential import phases
 from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, off_the_kinks, unstable
 
@@ -306,12 +307,12 @@ def _columns(part: Part, k: int) -> _Columns:
     return _Columns(p * unit, s * unit, lower / unit, upper / unit, convex, scale, block, z, g, phase)
 
 
-class _Quiet(highspy.Highs):  # type: ignore[misc]
-    """HiGHS without callbacks: setting them up prints a line before anything can silence it."""
+class _Limited(QuietHighs):
+    """HiGHS with a limit for every run."""
 
-    def __init__(self) -> None:
-        super(highspy.Highs, self).__init__()
-        self.seconds = 0.0  # limit of one run
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
     def run_afresh(self) -> None:
         """Solve within the limit: the solver's own clock goes on from one run to the next, and its limit with it."""
@@ -330,7 +331,7 @@ def _highs(
     return float(solver.getInfo().objective_function_value), solver.getSolution()
 
 
-def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upper: Array, seconds: float) -> _Quiet:
+def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upper: Array, seconds: float) -> _Limited:
     """HiGHS with a program to minimise."""
     program = highspy.HighsLp()
     program.num_row_, program.num_col_ = rows.shape
@@ -341,10 +342,7 @@ def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upp
     matrix.format_ = highspy.MatrixFormat.kRowwise
     matrix.start_ = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
     matrix.index_, matrix.value_ = where[1], rows[where]
-    solver = _Quiet()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
+    solver = _Limited(seconds)
     solver.setOptionValue("simplex_scale_strategy", 0)  # rows are of order 1 already
-    solver.seconds = seconds
     solver.passModel(program)
     return solver
