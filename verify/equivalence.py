@@ -19,19 +19,21 @@ from precise.network import Network
 from verify.bounds_decision import decide_by_bounds, maximum_by_bounds
 from verify.checker.check import Refused
 from verify.decision import Decision, Effort, Engine
-from verify.equality.by_form import decide_by_form, maximum_by_form
-from verify.equality.silence import SilentDomain
-from verify.properties.claim import Claim
+from verify.equality.by_form import as_maximum, decide_by_form
+from verify.properties.claim import Claim, within
 from verify.properties.domain import Domain
-from verify.silence_decision import decide_by_silence, lacking, maximum_by_silence
+from verify.silence_decision import decide_by_silence, lacking
+from verify.state_decision import decide_by_states
 from verify.verdict import Outcome
 
 __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
 
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
-SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the bounds leave open
-SHARE = 0.75  # of the time is then for the bounds
+SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the others leave open
+SHARE = 0.75  # of the time is for the bounds, unless they are asked alone
 SILENT_SHARE = 0.4  # where the weights that differ seem to act nowhere
+FURTHER = 0.7  # of what is left, for each attempt before Z3
+LEAST = 0.1  # of the time for each, even if the exact check of the bounds took more than its share
 
 
 def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort | None = None) -> Decision:
@@ -50,12 +52,16 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
 
         return decide_by_z3(first, second, domain, claim, effort)
 
-    def by_silence(silent: SilentDomain, effort: Effort) -> Decision | None:
-        return decide_by_silence(first, second, domain, claim, silent, effort)
-
-    by_form = partial(decide_by_form, first, second, domain, claim)
-    engines = _Engines(by_bounds, by_form, partial(lacking, first, second, domain), by_silence, by_z3)
-    return engines.decision(sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+    silent = lacking(first, second, domain) if _automatic(effort) else None
+    question = first, second, domain, claim
+    return _Engines(
+        by_bounds,
+        partial(decide_by_form, *question),
+        None if silent is None else partial(decide_by_silence, *question, silent),
+        partial(decide_by_states, *question),
+        by_z3,
+        sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL,
+    ).decision(effort or Effort())
 
 
 def maximum(
@@ -92,12 +98,20 @@ def maximum(
 
         return maximum_by_z3(first, second, domain, effort)
 
-    def by_silence(silent: SilentDomain, effort: Effort) -> Decision | None:
-        return maximum_by_silence(first, second, domain, silent, effort)
+    silent = lacking(first, second, domain) if _automatic(effort) else None
+    question = first, second, domain, within(0, first.output_width)
+    return _Engines(
+        by_bounds,
+        lambda: as_maximum(decide_by_form(*question)),
+        None if silent is None else lambda effort: as_maximum(decide_by_silence(*question, silent, effort)),
+        lambda effort: as_maximum(decide_by_states(*question, effort)),
+        by_z3,
+        sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL,
+    ).decision(effort or Effort())
 
-    by_form = partial(maximum_by_form, first, second, domain)
-    engines = _Engines(by_bounds, by_form, partial(lacking, first, second, domain), by_silence, by_z3)
-    return engines.decision(sum(first.widths[1:-1] + second.widths[1:-1]), effort or Effort())
+
+def _automatic(effort: Effort | None) -> bool:
+    return effort is None or effort.engine is Engine.AUTO
 
 
 @dataclass(frozen=True)
@@ -106,34 +120,31 @@ class _Engines:
 
     by_bounds: Callable[[Effort], Decision]
     by_form: Callable[[], Decision | None]
-    lacking: Callable[[], SilentDomain | None]  # where weights that differ are silent, if that seems to be everywhere
-    by_silence: Callable[[SilentDomain, Effort], Decision | None]
+    by_silence: Callable[[Effort], Decision | None] | None  # None: what differs is not silent everywhere
+    by_states: Callable[[Effort], Decision | None]
     by_z3: Callable[[Effort], Decision]
+    small: bool  # enough for Z3
 
-    def decision(self, neurons: int, effort: Effort) -> Decision:
+    def decision(self, effort: Effort) -> Decision:
         """By the engine that was asked for; by one after the other, between small networks by Z3 too."""
         if effort.engine is Engine.Z3:
             return self.by_z3(effort)
-        automatic = effort.engine is Engine.AUTO
-        end = time.monotonic() + effort.seconds
-        silent = self.lacking() if automatic else None
-        shared = automatic and neurons <= SMALL
-        share = SILENT_SHARE if silent is not None else SHARE if shared else 1.0
+        end, automatic = time.monotonic() + effort.seconds, effort.engine is Engine.AUTO
+        share = 1.0 if not automatic else SILENT_SHARE if self.by_silence else SHARE
         with _trusting(effort):
             decision = self.by_bounds(replace(effort, seconds=share * effort.seconds))
         if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
             return decision
-        if (formed := self.by_form()) is not None:
-            return replace(formed, history=decision.history)
-        if silent is not None:
-            left = end - time.monotonic()
-            found = self.by_silence(silent, replace(effort, seconds=SHARE * left if shared else left))
-            if found is not None:
-                return replace(found, history=decision.history)
-        if not shared:
+        found = self.by_form()
+        for attempt in (self.by_silence, self.by_states):
+            if found is None and attempt is not None:
+                left = max(FURTHER * (end - time.monotonic()), LEAST * effort.seconds)
+                found = attempt(replace(effort, seconds=left))
+        if found is None and self.small:
+            found = self.by_z3(replace(effort, seconds=end - time.monotonic()))
+        if found is None or found.verdict.outcome is Outcome.UNKNOWN:
             return decision
-        again = self.by_z3(replace(effort, seconds=end - time.monotonic()))
-        return decision if again.verdict.outcome is Outcome.UNKNOWN else replace(again, history=decision.history)
+        return replace(found, history=decision.history)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from precise.symmetry.merging import merge_copies
 from verify.bounds_decision import decide_by_bounds
 from verify.decision import Decision, Effort, Engine, refuted
 from verify.equality.silence import Difference, SilentDomain, silent_domain
-from verify.properties.claim import Claim, Excluded, is_equality, replay, within
+from verify.properties.claim import Claim, Excluded, is_equality, replay
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict
 
@@ -105,17 +105,6 @@ def decide_by_silence(
     )
     details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3), "leaves": leaves}
     return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, details))
-
-
-def maximum_by_silence(
-    first: Network, second: Network, domain: Domain, silent: SilentDomain, effort: Effort
-) -> Decision | None:
-    """The maximum of |g - f| where the weights that differ act nowhere, 0; None: they do, or it was not decided."""
-    found = decide_by_silence(first, second, domain, within(0, first.output_width), silent, effort)
-    if found is None or found.verdict.outcome is Outcome.DIFFERENT:
-        return None
-    found.verdict.details.update({"attained": "0", "proved": "0", "point": []})
-    return found
 
 
 def _questions(silent: SilentDomain, difference: Difference) -> list[_Question] | None:

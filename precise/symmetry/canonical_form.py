@@ -17,7 +17,7 @@ both networks, the inputs and 1 are linearly independent functions; see [PL20] f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -98,18 +98,24 @@ class CanonicalForm:
         return counts
 
 
-def canonical_form(network: Network, box: Sequence[tuple[RationalLike, RationalLike]] | None = None) -> CanonicalForm:
+def canonical_form(
+    network: Network,
+    box: Sequence[tuple[RationalLike, RationalLike]] | None = None,
+    proved: Mapping[tuple[int, int], State] | None = None,
+) -> CanonicalForm:
     """Bring a network into its canonical form on all of R^n or on a box; see the module's text.
 
     Args:
         network: any network.
         box: (lower, upper) for every input; None means all of R^n.
+        proved: states of hidden neurons, (layer, neuron) from 1, that the caller has proved, perhaps on a smaller
+            domain on which the form then is the function.
 
     Raises:
         InputError: the box has another number of inputs, or a lower bound above its upper one.
     """
     bounds = UnitBounds(network.input_width) if box is None else None
-    builder = _Builder(network.input_width, _ranges(network.input_width, box), bounds)
+    builder = _Builder(network.input_width, _ranges(network.input_width, box), bounds, proved or {})
     for layer in network.layers[:-1]:
         builder.hidden(layer)
     outputs = builder.preactivations(network.layers[-1])
@@ -119,7 +125,13 @@ def canonical_form(network: Network, box: Sequence[tuple[RationalLike, RationalL
 class _Builder:
     """The units found so far, and the current layer's values as affine functions of the features."""
 
-    def __init__(self, inputs: int, ranges: list[Range], bounds: UnitBounds | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        ranges: list[Range],
+        bounds: UnitBounds | None,
+        proved: Mapping[tuple[int, int], State],
+    ) -> None:
         self.first = 1 + inputs  # the feature number of unit 0
         self.units: dict[Integers, int] = {}  # trimmed row -> number, in order
         self.layers: list[tuple[Neuron, ...]] = []
@@ -128,6 +140,7 @@ class _Builder:
         self._scales = [fmpq(1)] * inputs  # and these are the factors
         self._ranges = ranges  # of each value, divided by its factor
         self._bounds = bounds  # None: attempt no proof by combination
+        self._given = proved
 
     def preactivations(self, layer: Layer) -> list[list[fmpq]]:
         """The layer's rows over the features so far: shape (neurons, features)."""
@@ -146,6 +159,11 @@ class _Builder:
         states = [_state(row, bounds) for row, bounds in zip(rows, ranges, strict=True)]
         if self._bounds is not None:
             states = [self._proved(row, state) for row, state in zip(rows, states, strict=True)]
+        number = len(self.layers) + 1
+        states = [
+            self._given.get((number, neuron), state) if state is State.BENDS else state
+            for neuron, state in enumerate(states, 1)
+        ]
         parts = [_oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)]
         new = sorted({part[0] for part in parts if part} - self.units.keys())
         self.units |= {unit: number for number, unit in enumerate(new, len(self.units))}

@@ -12,7 +12,7 @@ from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import RELATIONS, equal_pair, integer_network, related
 from tests.verify.equivalence.polygons import largest_differences, rectangle
 from verify.decision import Effort, Engine
-from verify.equality.by_form import ENGINE, decide_by_form, maximum_by_form
+from verify.equality.by_form import ENGINE, as_maximum, decide_by_form
 from verify.equivalence import decide, maximum
 from verify.properties.claim import Excluded, same_top1, within
 from verify.properties.domain import Domain, ball, box
@@ -64,7 +64,7 @@ def test_networks_that_agree_at_a_corner_only_are_told_apart():
     assert decide_by_form(first, second, DOMAINS[0], within(0, 1)) is None
     left = Domain((fmpq(-1), fmpq(-1)), (fmpq(0), fmpq(1)))  # both are 0 there
     assert decide_by_form(first, second, left, within(0, 1)).verdict.outcome is Outcome.EQUAL
-    assert maximum_by_form(first, second, DOMAINS[0]) is None
+    assert as_maximum(decide_by_form(first, second, DOMAINS[0], within(0, 1))) is None
 
 
 def test_conditions_on_values_are_no_matter_of_equality():

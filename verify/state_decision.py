@@ -1,0 +1,108 @@
+"""Claims that hold because f and g are the same function once it is proved which of their neurons change state.
+
+Intervals leave open whether a neuron of a later layer is on somewhere in a domain, and so how the canonical form is to
+write it. A neuron that is on at every one of some points, or at none, is likely to be so everywhere: that is a
+question about the layers up to it alone, which bounds decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from random import Random
+
+from flint import fmpq
+
+from precise.arithmetic import Batch
+from precise.network import Layer, Network, relu
+from precise.symmetry.canonical_form import State, canonical_form
+from verify.bounds_decision import decide_by_bounds
+from verify.decision import Decision, Effort, Engine
+from verify.properties.claim import Claim, Excluded, is_equality
+from verify.properties.domain import Domain
+from verify.verdict import Outcome, Verdict
+
+ENGINE = "states"
+SHRUNK = (1, 8, 64, 512)  # the points are of the domain's box, and of this part of it around its middle
+SAMPLES = 256  # points of each
+SHARE = 0.25  # of the time that is left for one neuron, at most
+
+States = dict[tuple[int, int], State]  # by (layer, neuron) from 1
+
+
+def decide_by_states(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort) -> Decision | None:
+    """The proof of a claim that equal networks keep; None: the forms differ all the same, which proves nothing.
+
+    Args:
+        first: f.
+        second: g, with the same inputs and outputs.
+        domain: of the inputs.
+        claim: `Excluded` is about values that equal networks may take.
+        effort: its seconds are for all neurons together.
+    """
+    begun = time.monotonic()
+    if isinstance(claim, Excluded):
+        return None
+    box = list(zip(domain.lower, domain.upper, strict=True))
+    proved = [_proved(network, domain, effort, begun + effort.seconds) for network in (first, second)]
+    if not any(proved):
+        return None  # the forms are those that intervals alone give
+    if canonical_form(first, box, proved[0]) != canonical_form(second, box, proved[1]):
+        return None
+    outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
+    reason = (
+        f"both networks have the same canonical form in exact arithmetic, {sum(map(len, proved))} of their neurons "
+        "proved by certificates of their own to be always or never on there"
+    )
+    details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3)}
+    return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, details))
+
+
+def _proved(network: Network, domain: Domain, effort: Effort, end: float) -> States:
+    """The neurons that are proved to be always or never on in the domain, but for those that intervals tell."""
+    found = States()
+    for (layer, neuron), state in _likely(network, domain).items():
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        effort.tracer(f"layer {layer}, neuron {neuron}: {state.value}?")
+        part = network.layers[layer - 1]
+        top = Layer((part.weights[neuron - 1],), (part.biases[neuron - 1],))
+        below = Network((*network.layers[: layer - 1], top))
+        share = Effort(SHARE * left, seed=effort.seed, engine=Engine.BOUNDS)
+        if decide_by_bounds(below, below, domain, _never(state), share).verdict.outcome is Outcome.EQUIVALENT:
+            found[layer, neuron] = state
+    return found
+
+
+def _never(state: State) -> Excluded:
+    """That one output is never negative, or never positive."""
+    direction = fmpq(-1 if state is State.ACTIVE else 1)
+    return Excluded((((((direction, fmpq(0)), fmpq(0), True),)),))
+
+
+def _likely(network: Network, domain: Domain) -> Mapping[tuple[int, int], State]:
+    """Neurons of which intervals tell nothing, and that are on at all points tried, or at none."""
+    box = list(zip(domain.lower, domain.upper, strict=True))
+    form, found = canonical_form(network, box), States()
+    batch = Batch.from_rows(list(_points(domain)))
+    for layer, (affine, neurons) in enumerate(zip(network.layers, form.layers, strict=False), 1):
+        values = affine.apply(batch)
+        columns = zip(*values.numerators.tolist(), strict=True)
+        for neuron, (column, told) in enumerate(zip(columns, neurons, strict=True), 1):
+            if told.state is State.BENDS and min(column) >= 0:
+                found[layer, neuron] = State.ACTIVE
+            elif told.state is State.BENDS and max(column) <= 0:
+                found[layer, neuron] = State.DEAD
+        batch = relu(values)
+    return found
+
+
+def _points(domain: Domain) -> Iterator[list[fmpq]]:
+    random = Random(0)
+    middle = [(low + high) / 2 for low, high in zip(domain.lower, domain.upper, strict=True)]
+    for part in SHRUNK:
+        for _ in range(SAMPLES):
+            steps = [fmpq(random.randint(-996, 996), 2 * 996 * part) for _ in middle]
+            sizes = zip(middle, steps, domain.lower, domain.upper, strict=True)
+            yield [m + step * (high - low) for m, step, low, high in sizes]
