@@ -441,19 +441,16 @@ class _Run:
 
     def outputs(self) -> tuple[OutputRow, ...]:
         for _ in range(RETURNS):
-            layer = list(self.known.layers[-1])
             result, below = self.solved_outputs()
             if result.rows or not self.missing or result.contradicted is None or not self.returned(result.contradicted):
                 break
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
-            layer = list(self.known.layers[-1])
             result, below = self.solved_outputs()
         for attempt in ((self.missing, self.lacking, LEFT_OUT), (0, frozenset[tuple[int, int]](), MOST_LEFT_OUT)):
             if not result.rows and not self.whole_below:
                 with self.stage("output layer"):
-                    self.known.replace_last(layer)
-                    result, below = self.solve_outputs(*attempt, ORDERS)
+                    result, below = self.tried_outputs(*attempt, ORDERS)
         self.report.output_equations, self.accounted = result.redundant, result.accounted
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -463,11 +460,19 @@ class _Run:
     def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
         """At first what is missing is taken to be without effect."""
         with self.stage("output layer"):
-            layer = list(self.known.layers[-1])
-            result, below = self.solve_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
+            result, below = self.tried_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
             if not result.rows and not self.whole_below:
-                self.known.replace_last(layer)
-                result, below = self.solve_outputs(self.missing, self.lacking)
+                result, below = self.tried_outputs(self.missing, self.lacking)
+        return result, below
+
+    def tried_outputs(
+        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0, orders: int = 1
+    ) -> tuple[OutputResult, LayerBelow]:
+        """Solve the outputs; if that fails the last layer is again as it was."""
+        layer = list(self.known.layers[-1])
+        result, below = self.solve_outputs(missing, lacking, left_out, orders)
+        if not result.rows:
+            self.known.replace_last(layer)
         return result, below
 
     def returned(self, contradicted: Point) -> bool:

@@ -30,7 +30,7 @@ from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.seldom import seldom_sides, shares_on
 from precise.signatures.completion import completable, nearly_whole
-from precise.signatures.parallel import behind, parallel
+from precise.signatures.shares import behind, independent, parallel, spurious
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 
@@ -134,6 +134,7 @@ class LayerSearch:
         self._under_way = 0  # candidates whose outcomes are not merged
         self._due = False  # can signs be decided, once the outcomes of what is under way are there?
         self._refuted: list[Row] = []  # surfaces of deeper layers that passed for rows of this one
+        self._independent = False  # were combinations of other rows seen to be deeper surfaces?
         self._behind: list[tuple[Row, Row]] = []  # such ones, and the only neuron of this layer that feeds them
         self._spare: list[Assembled] = []  # rows that passed when there were enough
         self._doubtful: list[Assembled] = []  # rows that are this layer's if nothing else is left
@@ -393,7 +394,10 @@ class LayerSearch:
         self._behind += [(rows[number], rows[feeding]) for number, feeding in deeper.items()]
         self._suggested += [entry for entry in self._spare if self._new(entry.row)]
         self._spare = []
-        return [number for number in deeper if number < len(self.result.rows)]
+        whole = len(self.result.rows) == self._width
+        others = spurious(self._probe, self._known, self._generator, whole)
+        self._independent = self._independent or (bool(others) and not independent(self.result.rows))
+        return [number for number in {*deeper, *others} if number < len(self.result.rows)]
 
     @property
     def _most(self) -> int:
@@ -568,6 +572,8 @@ class LayerSearch:
 
     def _new(self, row: Row) -> bool:
         fresh = all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
+        if self._independent and not independent([*self.result.rows, row]):
+            return False
         return fresh and not any(
             parallel(row, feeding) and (parallel(row, other) or other in (row, row.negated()))
             for other, feeding in self._behind

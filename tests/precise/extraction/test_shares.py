@@ -12,7 +12,7 @@ from precise.oracle import ExactOracle
 from precise.random_networks import planted_network, random_network
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
-from precise.signatures.parallel import behind, parallel
+from precise.signatures.shares import behind, parallel
 from tests.precise.extraction.test_rows import row_of, rows_of
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
