@@ -1,4 +1,4 @@
-"""Of two parallel rows of a layer one may be a deeper neuron's surface; the gradients tell which."""
+"""A deeper neuron's surface may pass for a row of a layer; the shares that rows have in gradients tell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from precise.oracle import ExactOracle
 from precise.random_networks import planted_network, random_network
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
-from precise.signatures.shares import behind, parallel
+from precise.signatures.shares import behind, parallel, spurious
 from tests.precise.extraction.test_rows import row_of, rows_of
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
@@ -70,3 +70,52 @@ def test_the_one_that_feeds_it_gets_the_place_that_it_had_taken() -> None:
     assert found.network is not None
     assert found.report.layers[0].rows == 2
     assert prove_equal(network, found.network).outcome is Outcome.EQUAL
+
+
+def behind_some(network: Network, number: int, on: tuple[int, ...]) -> Row:
+    """A second-layer neuron's surface where these first-layer neurons are on and no others."""
+    first, second, *_ = network.layers
+    terms = [(second.weights[number][j], first.weights[j], first.biases[j]) for j in on]
+    weights = [sum((c * w[i] for c, w, _ in terms), fmpq(0)) for i in range(network.input_width)]
+    bias = second.biases[number] + sum((c * b for c, _, b in terms), fmpq(0))
+    return row_of(weights, bias, [fmpq(1)] * network.input_width)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("on", [(0, 1), (1, 2, 3)])
+def test_a_combination_of_rows_is_told_from_them(seed: int, on: tuple[int, ...]) -> None:
+    network = random_network("6-4-3-1", seed)
+    rows = rows_of(network, 0)
+    for place in (0, 4):
+        layer = [*rows[:place], behind_some(network, 1, on), *rows[place:]]
+        probe = Probe(ExactOracle(network), range(6), [1])
+        assert spurious(probe, Known(6, [layer]), np.random.default_rng(seed), whole=False) == [place]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_lies_behind_an_always_active_neuron_is_told_from_the_layers_rows(seed: int) -> None:
+    network = random_network("6-2-3-1", seed)
+    first, second, last = network.layers
+    shifted = Layer(first.weights, (first.biases[0], first.biases[1] + 10**9))
+    fed = Layer(tuple((w, abs(v)) for w, v in second.weights), second.biases)  # what it feeds is on
+    network = Network((shifted, fed, last))
+    known = Known(6, [[rows_of(network, 0)[0], row_of(first.weights[1], first.biases[1], [fmpq(1)] * 6)]])
+    probe = Probe(ExactOracle(network), range(6), [1])
+    assert spurious(probe, known, np.random.default_rng(seed), whole=True) == [1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shape", ["6-2-3-1", "6-4-2-2", "8-3-3-3-1"])
+def test_true_rows_are_left_alone(seed: int, shape: str) -> None:
+    network = random_network(shape, seed)
+    probe = Probe(ExactOracle(network), range(network.input_width), [1] * network.output_width)
+    known = Known(network.input_width, [rows_of(network, 0)])
+    assert spurious(probe, known, np.random.default_rng(seed), whole=True) == []
+
+
+def test_nothing_is_asked_of_many_independent_rows() -> None:
+    network = random_network("8-6-3-1", 1)
+    oracle = ExactOracle(network)
+    probe = Probe(oracle, range(8), [1])
+    assert spurious(probe, Known(8, [rows_of(network, 0)]), np.random.default_rng(0), whole=True) == []
+    assert oracle.queries == 0
