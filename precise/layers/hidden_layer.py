@@ -394,9 +394,8 @@ class LayerSearch:
         self._behind += [(rows[number], rows[feeding]) for number, feeding in deeper.items()]
         self._suggested += [entry for entry in self._spare if self._new(entry.row)]
         self._spare = []
-        whole = len(self.result.rows) == self._width
-        others = spurious(self._probe, self._known, self._generator, whole)
-        self._independent = self._independent or (bool(others) and not independent(self.result.rows))
+        others = spurious(self._probe, self._known, self._generator)
+        self._independent = self._independent or bool(others)
         return [number for number in {*deeper, *others} if number < len(self.result.rows)]
 
     @property

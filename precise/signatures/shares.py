@@ -3,8 +3,7 @@
 A deeper neuron's surface lies on one plane as long as the neurons between keep their states, and may pass for a row. It
 is a combination then of the rows that are on, without their biases, and in a layer with no more neurons than features
 rows are independent otherwise. Behind the layer the gradient is a combination of the rows that are on. Without the
-surface that is none of them, every row has a share on one of its sides only. A surface behind a neuron that is on
-everywhere, and was not met for that reason, has one on both.
+surface that is none of them, every row has a share on one of its sides only.
 
 A deeper neuron a relu(p) + b that a single neuron p feeds, as others are off wherever it is seen, bends where p has a
 certain value. Its surface is p's, moved aside, and the gradient has the direction of both. Where p is off nothing
@@ -29,7 +28,6 @@ POINTS = 128  # at which it is looked which rows have a share in the gradient
 POOL = 8192  # from which these are taken: where few features are on, the rows are not independent
 IDLE = 4  # points, at least, on a side where the rows have no share
 MOST = 64  # choices of rows that are left out
-NARROW = 4  # rows, at most, for which gradients are asked without a reason: where few are on, surfaces hardly bend
 
 
 def parallel(row: Row, other: Row) -> bool:
@@ -73,13 +71,10 @@ def independent(rows: Sequence[Row]) -> bool:
     return rank_modulo_prime([[*row.plus, *row.minus] for row in rows]) == len(rows)
 
 
-def spurious(probe: Probe, known: Known, generator: np.random.Generator, whole: bool) -> list[int]:
+def spurious(probe: Probe, known: Known, generator: np.random.Generator) -> list[int]:
     """Which rows of the last known layer, by their numbers from 0, are deeper surfaces, as far as gradients tell.
 
-    Nothing is asked where there are more rows than features, or many that are independent.
-
-    Args:
-        whole: has the layer no other neurons?
+    Nothing is asked as long as the rows are independent, or more than there are features.
 
     Raises:
         BudgetExceeded, OracleError, PrecisionError: from the oracle.
@@ -87,35 +82,32 @@ def spurious(probe: Probe, known: Known, generator: np.random.Generator, whole: 
     rows = known.layers[-1]
     more = len(rows) - rank_modulo_prime([[*row.plus, *row.minus] for row in rows])
     features = len(known.layers[-2]) if len(known.layers) > 1 else known.inputs
-    if len(rows) > features or not (more or (whole and 1 < len(rows) <= NARROW)):
+    choices = list(islice(combinations(range(len(rows)), more), MOST + 1))
+    if not more or len(rows) > features or len(choices) > MOST:
         return []
     points = _telling(known, generator)
     values, patterns = known.preactivations(points)[-1], known.patterns(points)
     measured = list(zip(values, patterns, probe.pieces(points, probe.axes), strict=True))
-    if not more:
-        both = _on_both_sides(known, range(len(rows)), measured)
-        return both if both is not None and len(both) == 1 else []
-    choices = list(islice(combinations(range(len(rows)), more), MOST + 1))
     kept = [[n for n in range(len(rows)) if n not in choice] for choice in choices]
-    told = [
-        _on_both_sides(known, numbers, measured) if independent([rows[n] for n in numbers]) else None
-        for numbers in kept
+    possible = [
+        choice
+        for choice, numbers in zip(choices, kept, strict=True)
+        if independent([rows[n] for n in numbers]) and _on_one_side(known, numbers, measured)
     ]
-    possible = [choice for choice, both in zip(choices, told, strict=True) if both == []]
-    return list(possible[0]) if len(choices) <= MOST and len(possible) == 1 else []
+    return list(possible[0]) if len(possible) == 1 else []
 
 
-def _on_both_sides(
+def _on_one_side(
     known: Known, numbers: Sequence[int], measured: Sequence[tuple[Sequence[int], Pattern, Piece]]
-) -> list[int] | None:
-    """Which of these rows have shares in gradients on both of their sides; None if too few gradients tell."""
+) -> bool:
+    """Have these rows shares in gradients on one of their sides each? False as well if too few gradients tell."""
     acting, told = {(n, side): False for n in numbers for side in (False, True)}, 0
     for values, pattern, piece in measured:
         shares = _shares(known, pattern, numbers, piece) if any(piece.slopes) else None
         told += shares is not None
         for n, share in zip(numbers, shares or [], strict=bool(shares)):
             acting[n, values[n] > 0] |= bool(share)
-    return [n for n in numbers if acting[n, False] and acting[n, True]] if told >= IDLE else None
+    return told >= IDLE and not any(acting[n, False] and acting[n, True] for n in numbers)
 
 
 def _telling(known: Known, generator: np.random.Generator) -> list[Point]:
