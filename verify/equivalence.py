@@ -31,7 +31,7 @@ __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the others leave open
 SHARE = 0.75  # of the time is for the bounds, unless they are asked alone
-SILENT_SHARE = 0.4  # where the weights that differ seem to act nowhere
+SILENT_SHARE = 0.25  # where the weights that differ seem to act nowhere
 FURTHER = 0.7  # of what is left, for each attempt before Z3
 LEAST = 0.1  # of the time for each, even if the exact check of the bounds took more than its share
 

@@ -99,9 +99,10 @@ def decide_by_silence(
         leaves += int(str(found.details["leaves"]))
     outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
     which = f"{silent.weights} weights that differ act" if silent.weights > 1 else "the weight that differs acts"
+    count = f"{len(questions)} question{'s' * (len(questions) > 1)} about single neurons"
     reason = (
-        f"{which} nowhere there: {len(questions)} questions about single neurons, each settled by a certificate that "
-        f"was checked in exact arithmetic, {leaves} leaves together"
+        f"{which} nowhere there: {count}, settled by certificates that were checked in exact arithmetic, {leaves} "
+        "leaves together"
     )
     details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3), "leaves": leaves}
     return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, details))
