@@ -15,11 +15,11 @@ from random import Random
 
 from flint import fmpq
 
-from precise.network import Layer, Network
+from precise.network import Network
 from precise.symmetry.merging import merge_copies
-from verify.bounds_decision import decide_by_bounds
 from verify.decision import Decision, Effort, Engine, refuted
 from verify.equality.silence import Difference, SilentDomain, silent_domain
+from verify.neuron_questions import Function, ever_positive
 from verify.properties.claim import Claim, Excluded, is_equality, replay
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict
@@ -32,16 +32,12 @@ MORE = 4  # times as much of the time for one as for each of those after it
 
 @dataclass(frozen=True)
 class _Question:
-    """Are a neuron and one that it reads both on, or does an output read one that is on?"""
+    """Are a neuron and one that it reads both on somewhere, or is an output reading one that is on?"""
 
-    network: Network  # up to the neuron, which is the last output; the one that it reads is the first
-    reads: tuple[int, int] | None  # (layer from 1, neuron from 0); None: it is only asked whether the neuron is on
-
-    def claim(self) -> Excluded:
-        """That the outputs are at no input both positive."""
-        width = self.network.output_width
-        rows = [tuple(fmpq(int(c == r)) for c in range(2 * width)) for r in range(width)]
-        return Excluded((tuple((row, fmpq(0), True) for row in rows),))
+    network: Network
+    layer: int  # that hands on what is read, from 1; 0: the inputs
+    functions: tuple[Function, ...]  # of what it hands on: to be positive at one input
+    reads: int | None  # the neuron of the layer that is read, from 0; None: it is only asked whether one is on
 
 
 def lacking(first: Network, second: Network, domain: Domain) -> SilentDomain | None:
@@ -86,9 +82,10 @@ def decide_by_silence(
             return None
         effort.tracer(f"weights that differ: question {number + 1} of {len(questions)}")
         seconds = min(left, MORE * left / (len(questions) - number))
-        share = Effort(seconds, seed=effort.seed, engine=Engine.BOUNDS)
-        network = question.network
-        found = decide_by_bounds(network, network, domain, question.claim(), share, question.reads).verdict
+        before = None if question.reads is None else (question.layer, question.reads)
+        found = ever_positive(
+            question.network, question.layer, question.functions, domain, seconds, effort.seed, before
+        )
         if found.witness is not None:
             witness = replay(claim, domain, first, second, found.witness.point)
             spent = time.monotonic() - begun
@@ -138,7 +135,6 @@ def _sides(
 def _question(network: Network, layer: int, neuron: int | None, read: int | None) -> _Question:
     """Of a layer from 1, a neuron there and one of the layer below from 0."""
     above = network.layers[layer - 1]
-    rows = [] if read is None else [(tuple(fmpq(int(c == read)) for c in range(above.inputs)), fmpq(0))]
-    rows += [] if neuron is None else [(above.weights[neuron], above.biases[neuron])]
-    outputs = Layer(tuple(row for row, _ in rows), tuple(bias for _, bias in rows))
-    return _Question(Network((*network.layers[: layer - 1], outputs)), None if read is None else (layer - 1, read))
+    functions = [] if read is None else [(tuple(fmpq(int(c == read)) for c in range(above.inputs)), fmpq(0))]
+    functions += [] if neuron is None else [(above.weights[neuron], above.biases[neuron])]
+    return _Question(network, layer - 1, tuple(functions), read)

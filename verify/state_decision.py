@@ -14,10 +14,10 @@ from random import Random
 from flint import fmpq
 
 from precise.arithmetic import Batch
-from precise.network import Layer, Network, relu
+from precise.network import Network, relu
 from precise.symmetry.canonical_form import State, canonical_form
-from verify.bounds_decision import decide_by_bounds
-from verify.decision import Decision, Effort, Engine
+from verify.decision import Decision, Effort
+from verify.neuron_questions import ever_positive
 from verify.properties.claim import Claim, Excluded, is_equality
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict
@@ -66,19 +66,12 @@ def _proved(network: Network, domain: Domain, effort: Effort, end: float) -> Sta
         if left <= 0:
             break
         effort.tracer(f"layer {layer}, neuron {neuron}: {state.value}?")
-        part = network.layers[layer - 1]
-        top = Layer((part.weights[neuron - 1],), (part.biases[neuron - 1],))
-        below = Network((*network.layers[: layer - 1], top))
-        share = Effort(SHARE * left, seed=effort.seed, engine=Engine.BOUNDS)
-        if decide_by_bounds(below, below, domain, _never(state), share).verdict.outcome is Outcome.EQUIVALENT:
+        above, direction = network.layers[layer - 1], -1 if state is State.ACTIVE else 1
+        function = tuple(direction * v for v in above.weights[neuron - 1]), direction * above.biases[neuron - 1]
+        verdict = ever_positive(network, layer - 1, [function], domain, SHARE * left, effort.seed)
+        if verdict.outcome is Outcome.EQUIVALENT:
             found[layer, neuron] = state
     return found
-
-
-def _never(state: State) -> Excluded:
-    """That one output is never negative, or never positive."""
-    direction = fmpq(-1 if state is State.ACTIVE else 1)
-    return Excluded((((((direction, fmpq(0)), fmpq(0), True),)),))
 
 
 def _likely(network: Network, domain: Domain) -> Mapping[tuple[int, int], State]:
