@@ -45,6 +45,8 @@ def first_places(
         for at, rows in enumerate(known.layers[:layer])
     ]
     floats = FloatLayers(Known(known.inputs, [*below, [row]]))
+    if not floats.one_sided:
+        return np.empty((0, known.inputs))
     weights = np.abs(floats.maps()[-1][0])
     usual = float(np.median(weights[weights > 0])) if weights.any() else 1.0
     program, others = LayerProgram(floats, size), sorted(absent - {feature})

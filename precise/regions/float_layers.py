@@ -35,12 +35,16 @@ class FloatLayers:
             self._linear.append(np.flatnonzero([row.linear for row in rows]))
             exponents = [exponent for _, exponent in scaled]
 
+    @property
+    def one_sided(self) -> bool:
+        """Do all rows have nothing on the negative sides of the layer below?"""
+        return all(minus is None for _, minus, _ in self._layers)
+
     def maps(self) -> list[tuple[Vector, Vector, Vector]]:
         """(weights, biases, numbers of the linear neurons) of every layer, weights of shape (features, neurons).
 
-        Of layers whose rows have nothing on the negative sides of the layer below.
+        Of the positive sides, which are all there is if the layers are `one_sided`.
         """
-        assert all(minus is None for _, minus, _ in self._layers)
         both = zip(self._layers, self._linear, strict=True)
         return [(plus, bias, linear) for (plus, _, bias), linear in both]
 
