@@ -29,6 +29,7 @@ STEERED = 512  # queries for gradients of the difference, unless one alone takes
 BEYOND = (8, 4, 2, 0)  # 2^-8 to 1 of the way to where a difference should begin, further on than that
 FARTHER = 8 * DOMAIN  # the box in which points are looked for that differ, when none did in the others
 FARTHER_POINTS = 96
+MOST_ROWS = 4  # of the first layer, that a corner is outermost for
 
 Row = list[int]  # a point in all inputs, in units of 2^-FINE_BITS
 
@@ -51,7 +52,7 @@ def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> 
     """
     agreed = 0
     for scale in SCALES:
-        rows = [_fresh(oracle.input_width, scale, number, random) for number in range(points // len(SCALES))]
+        rows = [_fresh(network, scale, number, random) for number in range(points // len(SCALES))]
         if found := _differing(network, oracle, rows):
             return Agreement(agreed, found)
         agreed = scale
@@ -64,7 +65,7 @@ def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
     Raises:
         BudgetExceeded, OracleError: from the oracle.
     """
-    rows = [_fresh(oracle.input_width, FARTHER, number, random) for number in range(FARTHER_POINTS)]
+    rows = [_fresh(network, FARTHER, number, random) for number in range(FARTHER_POINTS)]
     return _differing(network, oracle, rows)
 
 
@@ -151,10 +152,29 @@ def _size(row: Row) -> int:
     return max(map(abs, row))
 
 
-def _fresh(inputs: int, scale: int, number: int, random: Random) -> Row:
-    """A point in |x_i| <= scale: in turn inside it, at a corner, and on one of its faces of a random dimension."""
-    end, signs = scale << FRESH_BITS, random.getrandbits(inputs)
+def _fresh(network: Network, scale: int, number: int, random: Random) -> Row:
+    """A point in |x_i| <= scale: inside it, on a face of a random dimension, at any corner or one that is outermost."""
+    inputs, end = network.input_width, scale << FRESH_BITS
+    kind = number % 5
+    if kind >= 3:
+        return [(end if w > 0 else -end) << (FINE_BITS - FRESH_BITS) for w in _direction(network, random)]
+    signs = random.getrandbits(inputs)
     inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
-    share = (0.0, 1.0, random.random())[number % 3]
+    share = (0.0, 1.0, random.random())[kind]
     row = [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]
     return [v << (FINE_BITS - FRESH_BITS) for v in row]
+
+
+def _direction(network: Network, random: Random) -> list[fmpq]:
+    """A random combination of some rows of the first layer: at its corner these neurons are as far on or off as can be.
+
+    Neurons behind them that hardly ever change state do so where few are on, and these far.
+    """
+    first = network.layers[0]
+    chosen = random.sample(range(first.neurons), min(random.randint(1, MOST_ROWS), first.neurons))
+    factors = [random.choice((-1, 1)) * random.randint(1, 8) for _ in chosen]
+    sizes = [sum(map(abs, first.weights[n]), fmpq(0)) or fmpq(1) for n in chosen]
+    return [
+        sum((f * first.weights[n][i] / size for n, f, size in zip(chosen, factors, sizes, strict=True)), fmpq(0))
+        for i in range(network.input_width)
+    ]

@@ -58,3 +58,15 @@ def test_agreement_ends_before_the_first_box_with_a_difference(bias: int, agreed
     assert bool(found.differing) == (agreed < SCALES[-1])
     for row in found.differing:
         assert agreed << FINE_BITS < max(map(abs, row)) <= SCALES[-1] << FINE_BITS
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_corner_that_is_outermost_for_a_first_layer_neuron_is_among_the_fresh_points(seed: int) -> None:
+    signs = [1, -1, 1, 1, -1, 1, -1, -1, 1, 1, -1, 1] * 4  # one corner of 2^48
+    first = [signs, [1, 2] * 24, [3, 1, -1, 2] * 12], [0, 0, 0]
+    true, copy = (
+        Network.from_rows([first, ([[1, 0, 0], [1, 1, 1]], [-40 * 1024, 1]), ([[weight, 1]], [0])]) for weight in (1, 0)
+    )  # layer 2's first neuron is on where signs . x > 40 * 1024
+    found = agreement(copy, ExactOracle(true), Random(seed), 2048)
+    assert found.scale < SCALES[-1]
+    assert found.differing
