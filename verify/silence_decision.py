@@ -42,7 +42,7 @@ class _Question:
 
 def lacking(first: Network, second: Network, domain: Domain) -> SilentDomain | None:
     """Where the weights are silent that differ; None: not at every one of some points, or nothing like it is to be."""
-    if len(first.layers) != len(second.layers):
+    if len(first.layers) != len(second.layers) or domain.inputs != first.input_width:
         return None
     silent = silent_domain(*(merge_copies(network).network for network in (first, second)))
     if not 0 < silent.weights <= MOST:

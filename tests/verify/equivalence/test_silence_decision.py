@@ -14,6 +14,7 @@ from precise.random_networks import random_network
 from tests.precise.rewritings import rewritten
 from verify.decision import Decision, Effort, Engine
 from verify.equivalence import decide, maximum
+from verify.errors import InputError
 from verify.properties.claim import same_top1, within
 from verify.properties.domain import Domain, box
 from verify.silence_decision import decide_by_silence, lacking
@@ -97,6 +98,11 @@ def test_noise_in_all_weights_is_left_to_the_bounds() -> None:
     first = random_network("2-3-2-1", seed=3)
     rows = [([[w * fmpq(1001, 1000) + fmpq(1, 999) for w in row] for row in a.weights], a.biases) for a in first.layers]
     assert lacking(first, Network.from_rows(rows), SQUARE) is None
+
+
+def test_a_domain_of_another_width_is_one_clear_sentence() -> None:
+    with pytest.raises(InputError, match="expected a domain of 2 inputs, not 3"):
+        decide(*pair(-3, -5), box(-1, 1, 3), within(0, 1), EFFORT)
 
 
 def _given_up(*_: object) -> Decision:
