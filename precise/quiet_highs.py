@@ -12,3 +12,11 @@ class QuietHighs(highspy.Highs):  # type: ignore[misc]
         super(highspy.Highs, self).__init__()
         self.setOptionValue("output_flag", False)
         self.setOptionValue("threads", 1)
+
+    def run(self) -> highspy.HighsStatus:
+        """Solve, also where this process has used HiGHS with another number of threads: it keeps to the first one."""
+        status: highspy.HighsStatus = super().run()
+        if status == highspy.HighsStatus.kError:
+            self.resetGlobalScheduler(True)
+            status = super().run()
+        return status

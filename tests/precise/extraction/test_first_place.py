@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -93,3 +95,17 @@ def test_it_is_the_same_every_time(size: int) -> None:
     known = layers(7, 4, 6, 6, 1)
     runs = [first_places(known, 2, 0, 1, {(2, 0): {1, 3}}, size) for _ in range(2)]
     assert np.array_equal(*runs)
+
+
+def test_another_use_of_the_solver_with_all_cores_does_not_matter() -> None:
+    code = """
+import highspy
+from tests.precise.extraction.test_first_place import SIZE, layers
+from precise.layers.first_place import first_places
+other = highspy.Highs()
+other.silent()
+other.maximize(other.addVariable(0, 5))
+print(len(first_places(layers(7, 4, 6, 6, 1), 2, 0, 1, {(2, 0): {1, 3}}, SIZE)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert int(ran.stdout.split()[-1]) == len(first_places(layers(7, 4, 6, 6, 1), 2, 0, 1, {(2, 0): {1, 3}}, SIZE)) > 0
