@@ -157,11 +157,12 @@ def _fresh(network: Network, scale: int, number: int, random: Random) -> Row:
     inputs, end = network.input_width, scale << FRESH_BITS
     kind = number % 5
     if kind >= 3:
-        return [(end if w > 0 else -end) << (FINE_BITS - FRESH_BITS) for w in _direction(network, random)]
-    signs = random.getrandbits(inputs)
-    inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
-    share = (0.0, 1.0, random.random())[kind]
-    row = [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]
+        row = [end if w > 0 else -end for w in _direction(network, random)]
+    else:
+        signs = random.getrandbits(inputs)
+        inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
+        share = (0.0, 1.0, random.random())[kind]
+        row = [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]
     return [v << (FINE_BITS - FRESH_BITS) for v in row]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -11,7 +11,7 @@ from precise.network import Network
 from verify.certificate import Certificate
 from verify.differential.attack import float_points
 from verify.differential.problem import to_near
-from verify.properties.claim import Claim, SameTop1, replay, short
+from verify.properties.claim import Claim, SameTop1, is_equality, replay, short
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Verdict, Witness
 
@@ -19,7 +19,7 @@ from verify.verdict import Outcome, Verdict, Witness
 class Engine(Enum):
     """What decides a claim."""
 
-    AUTO = "auto"  # bounds; the canonical form, silence and, between small networks, Z3 for what they leave open
+    AUTO = "auto"  # bounds; for what they leave open the canonical form, single neurons and, if it is small, Z3
     BOUNDS = "bounds"  # attack, differential bounds, branch and bound; every proof has a certificate
     Z3 = "z3"  # the solver alone, on the networks as they are, over the rationals
 
@@ -63,6 +63,15 @@ def refuted(
     text = f"an input refutes it, replayed exactly: there {_shown(claim, witness)}"
     text += "" if again is not None else " (no float64 point next to it does)"
     return Decision(Verdict(Outcome.DIFFERENT, domain.describe(), claim.describe(), text, witness, details))
+
+
+def kept_by_equal(
+    claim: Claim, domain: Domain, reason: str, engine: str, seconds: float, details: Mapping[str, object] | None = None
+) -> Decision:
+    """The verdict of a claim that equal networks keep, from f and g being equal on the domain."""
+    outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
+    figures: dict[str, object] = {"engine": engine, "seconds": round(seconds, 3), **(details or {})}
+    return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, figures))
 
 
 def _shown(claim: Claim, witness: Witness) -> str:

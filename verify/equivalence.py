@@ -1,8 +1,8 @@
-"""Equivalence of two networks on a domain: by bounds with a certificate, by the canonical form, by silence, or by Z3.
+"""Equivalence of two networks on a domain: by bounds with a certificate, canonical forms, single neurons, or Z3.
 
 Floating point searches here. A verdict `different` rests on the exact replay of a rational input, a verdict
 `equal` or `equivalent` on a certificate that the independent checker has accepted, on the canonical form, or on
-such certificates for all the weights that differ.
+such certificates for all neurons that were asked about.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 from threadpoolctl import threadpool_limits
 
@@ -52,16 +51,7 @@ def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort
 
         return decide_by_z3(first, second, domain, claim, effort)
 
-    silent = lacking(first, second, domain) if _automatic(effort) else None
-    question = first, second, domain, claim
-    return _Engines(
-        by_bounds,
-        partial(decide_by_form, *question),
-        None if silent is None else partial(decide_by_silence, *question, silent),
-        partial(decide_by_states, *question),
-        by_z3,
-        sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL,
-    ).decision(effort or Effort())
+    return _Engines((first, second, domain, claim), by_bounds, by_z3).decision(effort or Effort())
 
 
 def maximum(
@@ -98,49 +88,41 @@ def maximum(
 
         return maximum_by_z3(first, second, domain, effort)
 
-    silent = lacking(first, second, domain) if _automatic(effort) else None
-    question = first, second, domain, within(0, first.output_width)
-    return _Engines(
-        by_bounds,
-        lambda: as_maximum(decide_by_form(*question)),
-        None if silent is None else lambda effort: as_maximum(decide_by_silence(*question, silent, effort)),
-        lambda effort: as_maximum(decide_by_states(*question, effort)),
-        by_z3,
-        sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL,
-    ).decision(effort or Effort())
-
-
-def _automatic(effort: Effort | None) -> bool:
-    return effort is None or effort.engine is Engine.AUTO
+    equality = first, second, domain, within(0, first.output_width)
+    return _Engines(equality, by_bounds, by_z3, as_maximum).decision(effort or Effort())
 
 
 @dataclass(frozen=True)
 class _Engines:
     """What decides one question about two networks."""
 
+    question: tuple[Network, Network, Domain, Claim]  # of the engines that prove the networks equal
     by_bounds: Callable[[Effort], Decision]
-    by_form: Callable[[], Decision | None]
-    by_silence: Callable[[Effort], Decision | None] | None  # None: what differs is not silent everywhere
-    by_states: Callable[[Effort], Decision | None]
     by_z3: Callable[[Effort], Decision]
-    small: bool  # enough for Z3
+    said: Callable[[Decision | None], Decision | None] = lambda found: found  # what those find, as it was asked
 
     def decision(self, effort: Effort) -> Decision:
         """By the engine that was asked for; by one after the other, between small networks by Z3 too."""
         if effort.engine is Engine.Z3:
             return self.by_z3(effort)
+        first, second, domain, _ = self.question
         end, automatic = time.monotonic() + effort.seconds, effort.engine is Engine.AUTO
-        share = 1.0 if not automatic else SILENT_SHARE if self.by_silence else SHARE
+        silent = lacking(first, second, domain) if automatic else None
+        share = 1.0 if not automatic else SHARE if silent is None else SILENT_SHARE
         with _trusting(effort):
             decision = self.by_bounds(replace(effort, seconds=share * effort.seconds))
         if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
             return decision
-        found = self.by_form()
-        for attempt in (self.by_silence, self.by_states):
-            if found is None and attempt is not None:
-                left = max(FURTHER * (end - time.monotonic()), LEAST * effort.seconds)
-                found = attempt(replace(effort, seconds=left))
-        if found is None and self.small:
+
+        def left() -> Effort:
+            return replace(effort, seconds=max(FURTHER * (end - time.monotonic()), LEAST * effort.seconds))
+
+        found = self.said(decide_by_form(*self.question))
+        if found is None and silent is not None:
+            found = self.said(decide_by_silence(*self.question, silent, left()))
+        if found is None:
+            found = self.said(decide_by_states(*self.question, left()))
+        if found is None and sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL:
             found = self.by_z3(replace(effort, seconds=end - time.monotonic()))
         if found is None or found.verdict.outcome is Outcome.UNKNOWN:
             return decision

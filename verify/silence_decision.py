@@ -17,12 +17,12 @@ from flint import fmpq
 
 from precise.network import Network
 from precise.symmetry.merging import merge_copies
-from verify.decision import Decision, Effort, Engine, refuted
+from verify.decision import Decision, Effort, Engine, kept_by_equal, refuted
 from verify.equality.silence import Difference, SilentDomain, silent_domain
 from verify.neuron_questions import Function, ever_positive
-from verify.properties.claim import Claim, Excluded, is_equality, replay
+from verify.properties.claim import Claim, Excluded, replay
 from verify.properties.domain import Domain
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 ENGINE = "silence"
 SAMPLES = 64  # random points of the domain's box, at all of which the weights have to be silent for a proof to be tried
@@ -37,19 +37,19 @@ class _Question:
     network: Network
     layer: int  # that hands on what is read, from 1; 0: the inputs
     functions: tuple[Function, ...]  # of what it hands on: to be positive at one input
-    reads: int | None  # the neuron of the layer that is read, from 0; None: it is only asked whether one is on
+    before: tuple[int, int] | None  # what is read, split first: (layer from 1, neuron from 0); None: nothing is
 
 
 def lacking(first: Network, second: Network, domain: Domain) -> SilentDomain | None:
     """Where the weights are silent that differ; None: not at every one of some points, or nothing like it is to be."""
-    if len(first.layers) != len(second.layers) or domain.inputs != first.input_width:
-        return None
-    silent = silent_domain(*(merge_copies(network).network for network in (first, second)))
-    if not 0 < silent.weights <= MOST:
+    if len(first.layers) != len(second.layers) or {first.input_width, second.input_width} != {domain.inputs}:
         return None
     random, ends = Random(0), list(zip(domain.lower, domain.upper, strict=True))
     points = [[low + (high - low) * fmpq(random.randrange(997), 996) for low, high in ends] for _ in range(SAMPLES)]
-    return silent if all(silent.contains(points)) else None
+    if any(first(point) != second(point) for point in points):  # quickly done, where all weights differ a little
+        return None
+    silent = silent_domain(*(merge_copies(network).network for network in (first, second)))
+    return silent if 0 < silent.weights <= MOST and all(silent.contains(points)) else None
 
 
 def decide_by_silence(
@@ -82,27 +82,24 @@ def decide_by_silence(
             return None
         effort.tracer(f"weights that differ: question {number + 1} of {len(questions)}")
         seconds = min(left, MORE * left / (len(questions) - number))
-        before = None if question.reads is None else (question.layer, question.reads)
         found = ever_positive(
-            question.network, question.layer, question.functions, domain, seconds, effort.seed, before
+            question.network, question.layer, question.functions, domain, seconds, effort.seed, question.before
         )
         if found.witness is not None:
             witness = replay(claim, domain, first, second, found.witness.point)
-            spent = time.monotonic() - begun
-            given = (claim, domain, first, second)
-            return None if witness is None else refuted(*given, witness, Engine.BOUNDS, spent)
+            if witness is None:
+                return None
+            return refuted(claim, domain, first, second, witness, Engine.BOUNDS, time.monotonic() - begun)
         if found.outcome is Outcome.UNKNOWN:
             return None
         leaves += int(str(found.details["leaves"]))
-    outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
     which = f"{silent.weights} weights that differ act" if silent.weights > 1 else "the weight that differs acts"
     count = f"{len(questions)} question{'s' * (len(questions) > 1)} about single neurons"
     reason = (
         f"{which} nowhere there: {count}, settled by certificates that were checked in exact arithmetic, {leaves} "
         "leaves together"
     )
-    details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3), "leaves": leaves}
-    return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, details))
+    return kept_by_equal(claim, domain, reason, ENGINE, time.monotonic() - begun, {"leaves": leaves})
 
 
 def _questions(silent: SilentDomain, difference: Difference) -> list[_Question] | None:
@@ -137,4 +134,4 @@ def _question(network: Network, layer: int, neuron: int | None, read: int | None
     above = network.layers[layer - 1]
     functions = [] if read is None else [(tuple(fmpq(int(c == read)) for c in range(above.inputs)), fmpq(0))]
     functions += [] if neuron is None else [(above.weights[neuron], above.biases[neuron])]
-    return _Question(network, layer - 1, tuple(functions), read)
+    return _Question(network, layer - 1, tuple(functions), None if read is None else (layer - 1, read))

@@ -16,11 +16,11 @@ from flint import fmpq
 from precise.arithmetic import Batch
 from precise.network import Network, relu
 from precise.symmetry.canonical_form import State, canonical_form
-from verify.decision import Decision, Effort
+from verify.decision import Decision, Effort, kept_by_equal
 from verify.neuron_questions import ever_positive
-from verify.properties.claim import Claim, Excluded, is_equality
+from verify.properties.claim import Claim, Excluded
 from verify.properties.domain import Domain
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 ENGINE = "states"
 SHRUNK = (1, 8, 64, 512)  # the points are of the domain's box, and of this part of it around its middle
@@ -49,13 +49,11 @@ def decide_by_states(first: Network, second: Network, domain: Domain, claim: Cla
         return None  # the forms are those that intervals alone give
     if canonical_form(first, box, proved[0]) != canonical_form(second, box, proved[1]):
         return None
-    outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
     reason = (
         f"both networks have the same canonical form in exact arithmetic, {sum(map(len, proved))} of their neurons "
         "proved by certificates of their own to be always or never on there"
     )
-    details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3)}
-    return Decision(Verdict(outcome, domain.describe(), claim.describe(), reason, None, details))
+    return kept_by_equal(claim, domain, reason, ENGINE, time.monotonic() - begun)
 
 
 def _proved(network: Network, domain: Domain, effort: Effort, end: float) -> States:

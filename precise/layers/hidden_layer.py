@@ -571,9 +571,9 @@ class LayerSearch:
 
     def _new(self, row: Row) -> bool:
         fresh = all(row not in rows and row.negated() not in rows for rows in (self.result.rows, self._refuted))
-        if self._independent and not independent([*self.result.rows, row]):
+        if not fresh or (self._independent and not independent([*self.result.rows, row])):
             return False
-        return fresh and not any(
+        return not any(
             parallel(row, feeding) and (parallel(row, other) or other in (row, row.negated()))
             for other, feeding in self._behind
         )

@@ -58,6 +58,17 @@ class Overlooked:
     part_open: bool = False  # is a combination of its weights open that acts nowhere?
 
 
+@dataclass(frozen=True)
+class _Met:
+    """A row that a search has met."""
+
+    layer: int  # from 0
+    row: Row
+    lacking: Set[int]  # features whose weights it has not
+    same: int | None  # the known neuron that it is a row of; None: a fresh one
+    near: Sequence[Point]  # points by its surface
+
+
 class LastSearch:
     """Finds overlooked neurons, one after the other, and puts them into the known part.
 
@@ -209,21 +220,19 @@ class LastSearch:
                 if weight in self._aimed_at:
                     continue
                 self._aimed_at.add(weight)
-                for points in (
-                    on_together(self._known, layer - 1, feature, row, self._generator),
-                    self._first_places(layer, number, feature),
-                ):
+                for points in self._acting(layer, number, feature, row):
                     if len(points):
                         self._aim = weight
                         yield points
                 self._aim = None
 
-    def _first_places(self, layer: int, number: int, feature: int) -> Vector:
-        """Where a weight would act first, and some other points."""
+    def _acting(self, layer: int, number: int, feature: int, row: Row) -> Iterator[Vector]:
+        """Points climbed to where a weight acts on a row; then where it would act first, and some other points."""
+        yield on_together(self._known, layer - 1, feature, row, self._generator)
         found = [first_places(self._known, layer, number, feature, self.lacking, size) for size in FIRST_WITHIN]
         places = np.concatenate(found)
         others = random_points(self._known, self._generator, BESIDE)[:BESIDE]
-        return np.concatenate([places, others]) if len(places) else places
+        yield np.concatenate([places, others]) if len(places) else places
 
     def _surfaces(self, changes: Sequence[CriticalPoint]) -> dict[int, Surface]:
         """The surfaces at these critical points, by their numbers: 2 queries each."""
@@ -349,13 +358,13 @@ class LastSearch:
         near = [surface.at for surface in surfaces]
         for number, row in enumerate(search.result.rows[had:], had):
             lacking = frozenset(search.result.lacking_of(number))
-            same = self._same(layer, row, lacking)
-            if same is None and self._room.get(layer, 1) <= 0:
+            met = _Met(layer, row, lacking, self._same(layer, row, lacking), near)
+            if met.same is None and self._room.get(layer, 1) <= 0:
                 continue
-            taken = self._mending(layer, row, lacking, same, outputs, near, seen)
+            taken = self._mending(met, outputs, seen)
             if taken is not None:
                 self._parts[layer, taken[0]] = search.result.parts.get(number, [])
-                return Overlooked(layer, *taken, same is None)
+                return Overlooked(layer, *taken, met.same is None)
         return self._told_where_on(search, layer, outputs, seen, near)
 
     def _told_where_on(
@@ -368,52 +377,36 @@ class LastSearch:
             row, told = completed_where_on(self._probe, known, scalar, layer, wanted, seen)
             if row is None or not (told or self._fruitless >= CHOSEN_AFTER):
                 continue
-            taken = self._mending(layer, row, frozenset(), None, outputs, near, seen)
+            taken = self._mending(_Met(layer, row, frozenset(), None, near), outputs, seen)
             if taken is not None:
                 return Overlooked(layer, *taken, True, part_open=not told)
         return None
 
-    def _mending(
-        self,
-        layer: int,
-        row: Row,
-        lacking: Set[int],
-        same: int | None,
-        outputs: Sequence[OutputRow],
-        near: Sequence[Point],
-        seen: Seen,
-    ) -> tuple[int, tuple[OutputRow, ...]] | None:
+    def _mending(self, met: _Met, outputs: Sequence[OutputRow], seen: Seen) -> tuple[int, tuple[OutputRow, ...]] | None:
         """Put a row into the known part if that mends the copy; its number and the outputs then."""
         known = self._known
         before, kept = list(known.layers), (self._parts, self.lacking)
-        taken = self._taken(layer, row, lacking, same, outputs, near)
+        taken = self._taken(met, outputs)
         if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
             self._progressed()
-            if same is None and layer in self._room:
-                self._room[layer] -= 1
+            if met.same is None and met.layer in self._room:
+                self._room[met.layer] -= 1
             return taken
         known.layers[:] = before
         known.changed()
         self._parts, self.lacking = kept
         return None
 
-    def _taken(
-        self,
-        layer: int,
-        row: Row,
-        lacking: Set[int],
-        same: int | None,
-        outputs: Sequence[OutputRow],
-        near: Sequence[Point],
-    ) -> tuple[int, tuple[OutputRow, ...]] | None:
+    def _taken(self, met: _Met, outputs: Sequence[OutputRow]) -> tuple[int, tuple[OutputRow, ...]] | None:
         """Put a row into the known part; its number and the outputs then, unless nothing shows what feeds on it."""
+        layer, lacking = met.layer, met.lacking
         self._parts = {where: parts for where, parts in self._parts.items() if where[0] <= layer}
         self.lacking = dict(self.lacking)
-        if same is not None:
-            return same, self._completed(layer, same, row, lacking, outputs, near)
-        likely = rarely_on(self._known, layer, row, lacking, self._random)
+        if met.same is not None:
+            return met.same, self._completed(met, met.same, outputs)
+        likely = rarely_on(self._known, layer, met.row, lacking, self._random)
         for tried in (likely, turned_around(likely, lacking)):
-            solved = appended(self._probe, self._known, outputs, layer, tried, self._random, near)
+            solved = appended(self._probe, self._known, outputs, layer, tried, self._random, met.near)
             if solved is not None:
                 joined = joined_with_linear(self._known, solved.outputs, layer, lacking, set(solved.unseen))
                 if joined is not None:
@@ -424,18 +417,11 @@ class LastSearch:
                 return neuron, solved.outputs
         return None
 
-    def _completed(
-        self,
-        layer: int,
-        number: int,
-        row: Row,
-        lacking: Set[int],
-        outputs: Sequence[OutputRow],
-        near: Sequence[Point],
-    ) -> tuple[OutputRow, ...]:
+    def _completed(self, met: _Met, number: int, outputs: Sequence[OutputRow]) -> tuple[OutputRow, ...]:
         """Give a neuron the weights that this row of it tells, and solve what was not told without them."""
-        known, absent, other = self._known, self.lacking[layer, number], self._known.layers[layer][number]
-        whole, scale = joined(row, lacking, other, absent)
+        known, layer, lacking = self._known, met.layer, met.lacking
+        absent, other = self.lacking[layer, number], known.layers[layer][number]
+        whole, scale = joined(met.row, lacking, other, absent)
         known.layers[layer] = [whole if n == number else r for n, r in enumerate(known.layers[layer])]
         known.changed()
         self.lacking[layer, number] = absent & lacking
@@ -448,7 +434,7 @@ class LastSearch:
             column = [row.plus[number] / scale for row in known.layers[layer + 1]]
             outputs = with_weights(known, outputs, layer + 1, number, column)
         return self._told_again(
-            [(layer, number), *((layer - 1, feature) for feature in sorted(absent - lacking))], outputs, near
+            [(layer, number), *((layer - 1, feature) for feature in sorted(absent - lacking))], outputs, met.near
         )
 
     def _told_again(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from precise.quiet_highs import QuietHighs
+from precise.quiet_highs import QuietHighs, model
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
 
@@ -127,16 +127,12 @@ def _summed(values: Sequence[_Value], weights: Vector, bias: float) -> _Sum:
 
 def _solved(goal: Vector, ranges: Vector, integral: Sequence[int], rows: Sequence[Range]) -> Vector | None:
     """The variables for which the goal is highest; None: none were found."""
-    program = highspy.HighsLp()
-    program.num_col_, program.num_row_ = len(goal), len(rows)
-    program.sense_ = highspy.ObjSense.kMaximize
-    program.col_cost_ = goal
-    program.col_lower_, program.col_upper_ = ranges.T.copy()
-    program.row_lower_, program.row_upper_ = np.array([limits for _, *limits in rows]).T.copy()
-    program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    program.a_matrix_.start_ = np.cumsum([0, *(len(terms) for terms, *_ in rows)])
-    program.a_matrix_.index_ = np.array([variable for terms, *_ in rows for variable in terms])
-    program.a_matrix_.value_ = np.array([weight for terms, *_ in rows for weight in terms.values()])
+    limits = np.array([limits for _, *limits in rows]).T
+    counts = np.array([len(terms) for terms, *_ in rows])
+    where = np.array([variable for terms, *_ in rows for variable in terms])
+    values = np.array([weight for terms, *_ in rows for weight in terms.values()])
+    columns = ranges.T
+    program = model(-goal, (columns[0], columns[1]), (limits[0], limits[1]), counts, where, values)
     kinds = [highspy.HighsVarType.kContinuous] * len(goal)
     for variable in integral:
         kinds[variable] = highspy.HighsVarType.kInteger

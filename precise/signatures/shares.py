@@ -29,6 +29,8 @@ POOL = 8192  # from which these are taken: where few features are on, the rows a
 IDLE = 4  # points, at least, on a side where the rows have no share
 MOST = 64  # choices of rows that are left out
 
+Measured = tuple[Sequence[int], Pattern, Piece]  # at one point: the rows' preactivations, the pattern, the gradient
+
 
 def parallel(row: Row, other: Row) -> bool:
     """Do the rows differ in nothing but a factor and their biases?"""
@@ -56,12 +58,10 @@ def behind(probe: Probe, known: Known, generator: np.random.Generator) -> dict[i
     numbers = [n for n, row in enumerate(rows) if not row.linear]
     pairs = [(i, j) for i in numbers for j in numbers if i < j and parallel(rows[i], rows[j])]
     found: dict[int, int] = {}
-    if pairs:
-        points = _telling(known, generator)
-        pieces = probe.pieces(points, probe.axes)
+    measured = _measured(probe, known, generator) if pairs else []
     for i, j in pairs:
         if i not in found and j not in found:
-            deeper = _deeper(known, i, j, points, pieces)
+            deeper = _deeper(known, i, j, measured)
             found |= {} if deeper is None else {deeper: i + j - deeper}
     return found
 
@@ -85,9 +85,7 @@ def spurious(probe: Probe, known: Known, generator: np.random.Generator) -> list
     choices = list(islice(combinations(range(len(rows)), more), MOST + 1))
     if not more or len(rows) > features or len(choices) > MOST:
         return []
-    points = _telling(known, generator)
-    values, patterns = known.preactivations(points)[-1], known.patterns(points)
-    measured = list(zip(values, patterns, probe.pieces(points, probe.axes), strict=True))
+    measured = _measured(probe, known, generator)
     kept = [[n for n in range(len(rows)) if n not in choice] for choice in choices]
     possible = [
         choice
@@ -97,9 +95,7 @@ def spurious(probe: Probe, known: Known, generator: np.random.Generator) -> list
     return list(possible[0]) if len(possible) == 1 else []
 
 
-def _on_one_side(
-    known: Known, numbers: Sequence[int], measured: Sequence[tuple[Sequence[int], Pattern, Piece]]
-) -> bool:
+def _on_one_side(known: Known, numbers: Sequence[int], measured: Sequence[Measured]) -> bool:
     """Have these rows shares in gradients on one of their sides each? False as well if too few gradients tell."""
     acting, told = {(n, side): False for n in numbers for side in (False, True)}, 0
     for values, pattern, piece in measured:
@@ -108,6 +104,12 @@ def _on_one_side(
         for n, share in zip(numbers, shares or [], strict=bool(shares)):
             acting[n, values[n] > 0] |= bool(share)
     return told >= IDLE and not any(acting[n, False] and acting[n, True] for n in numbers)
+
+
+def _measured(probe: Probe, known: Known, generator: np.random.Generator) -> list[Measured]:
+    points = _telling(known, generator)
+    values, patterns = known.preactivations(points)[-1], known.patterns(points)
+    return list(zip(values, patterns, probe.pieces(points, probe.axes), strict=True))
 
 
 def _telling(known: Known, generator: np.random.Generator) -> list[Point]:
@@ -122,7 +124,7 @@ def _telling(known: Known, generator: np.random.Generator) -> list[Point]:
     return [to_point(point) for point in pool[np.unique(np.concatenate(chosen))]]
 
 
-def _deeper(known: Known, first: int, second: int, points: Sequence[Point], pieces: Sequence[Piece]) -> int | None:
+def _deeper(known: Known, first: int, second: int, measured: Sequence[Measured]) -> int | None:
     """Which one of two parallel rows is behind the other, if exactly one may be."""
     rows = known.layers[-1]
     factor = _factor(rows[first], rows[second])
@@ -131,10 +133,9 @@ def _deeper(known: Known, first: int, second: int, points: Sequence[Point], piec
     lower, upper = (second, first) if factor * rows[second].bias > rows[first].bias else (first, second)
     others = [n for n, row in enumerate(rows) if n != first and _factor(row, rows[first]) is None]
     shares: dict[bool, list[bool]] = {False: [], True: []}
-    values = known.preactivations(points)[-1]
-    for point_values, pattern, piece in zip(values, known.patterns(points), pieces, strict=True):
-        above = point_values[first] > 0
-        if above != ((point_values[second] > 0) == (factor > 0)):
+    for values, pattern, piece in measured:
+        above = values[first] > 0
+        if above != ((values[second] > 0) == (factor > 0)):
             continue  # between the two
         share = _share(known, pattern, (first, *others), piece) if any(piece.slopes) else fmpq(0)
         if share is not None:

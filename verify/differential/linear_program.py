@@ -15,7 +15,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from precise.quiet_highs import QuietHighs
+from precise.quiet_highs import QuietHighs, model
 from verify.differential import phases
 from verify.differential.bounds import DL, DU, GL, GU, ZL, ZU, Array, FloatLayer, Part, off_the_kinks, unstable
 
@@ -333,15 +333,8 @@ def _highs(
 
 def _loaded(cost: Array, rows: Array, low: Array, high: Array, lower: Array, upper: Array, seconds: float) -> _Limited:
     """HiGHS with a program to minimise."""
-    program = highspy.HighsLp()
-    program.num_row_, program.num_col_ = rows.shape
-    program.col_cost_, program.col_lower_, program.col_upper_ = cost, lower, upper
-    program.row_lower_, program.row_upper_ = low, high
     where = np.nonzero(rows)
-    matrix = program.a_matrix_
-    matrix.format_ = highspy.MatrixFormat.kRowwise
-    matrix.start_ = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
-    matrix.index_, matrix.value_ = where[1], rows[where]
+    program = model(cost, (lower, upper), (low, high), np.count_nonzero(rows, axis=1), where[1], rows[where])
     solver = _Limited(seconds)
     solver.setOptionValue("simplex_scale_strategy", 0)  # rows are of order 1 already
     solver.passModel(program)

@@ -10,10 +10,10 @@ import time
 
 from precise.network import Network
 from precise.symmetry.canonical_form import canonical_form
-from verify.decision import Decision
-from verify.properties.claim import Claim, Excluded, is_equality
+from verify.decision import Decision, kept_by_equal
+from verify.properties.claim import Claim, Excluded
 from verify.properties.domain import Domain
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 ENGINE = "canonical form"
 REASON = "both networks have the same canonical form, in exact arithmetic, without a certificate"
@@ -31,9 +31,7 @@ def decide_by_form(first: Network, second: Network, domain: Domain, claim: Claim
     begun = time.monotonic()
     if isinstance(claim, Excluded) or not same_function(first, second, domain):
         return None
-    outcome = Outcome.EQUAL if is_equality(claim) else Outcome.EQUIVALENT
-    details: dict[str, object] = {"engine": ENGINE, "seconds": round(time.monotonic() - begun, 3)}
-    return Decision(Verdict(outcome, domain.describe(), claim.describe(), REASON, None, details))
+    return kept_by_equal(claim, domain, REASON, ENGINE, time.monotonic() - begun)
 
 
 def as_maximum(found: Decision | None) -> Decision | None:

@@ -32,7 +32,7 @@ def with_a_dead_neuron(bias: object) -> Network:
 
 
 def without_it(always: int = 0) -> Network:
-    """The same function for a bias of at most 0; its always-active neurons hand on a bias of the outputs."""
+    """The same function for a bias of at most 0, plus a constant."""
     below = [[1, 0], [1, 0], [0, 1]], [0, -1, 0]
     return Network.from_rows([below, ([[1, 1, -1]], [-2]), ([[1]], [always])])
 
