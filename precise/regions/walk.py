@@ -22,7 +22,8 @@ from precise.regions.probe import FRACTION_BITS, Direction, Point, Probe
 PATH_BITS = 64  # a path is searched for bends on a grid of 2^64 steps
 PATH_BESIDE = 1 << 10  # looked at this many steps beside a supposed bend
 PATH_INSET = 1 << 34  # the path proper begins and ends this many steps inside: 2^-30 of its length
-CLEAR = 2.0**-34  # other known hyperplanes must be this far from a corner: 64 times its sectors
+CLEAR_PARTS = 1 << 34
+CLEAR = 1 / CLEAR_PARTS  # other known hyperplanes must be this far from a corner: 64 times its sectors
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,13 @@ class Walker:
         hits = self._hits(surface, inside)
         if not hits or hits[0][0] > farthest:
             return self._move(surface, inside, farthest)
-        time, layer, neuron, toward = hits[0]
+        # Of hyperplanes as near as that, those of later layers depend on which side of the first layer's one is.
+        near = [hit for hit in hits if (hit[0] - hits[0][0]) * abs(hit[3]) < CLEAR]
+        time, layer, neuron, toward = min(near, key=lambda hit: hit[1])
         crossed = self.planes(layer, surface.pattern).hyperplane(neuron)
         corner = onto(displaced(surface.point, inside, time), [surface.plane, crossed])
-        if corner is None or any((t - time) * abs(rate) < CLEAR for t, _, _, rate in hits[1:]):
+        beside = {hit[1:3] for hit in hits if abs(hit[0] - time) * abs(hit[3]) < CLEAR} - {(layer, neuron)}
+        if corner is None or not self._clear(corner, surface.pattern, (layer, neuron), beside):
             return Lost("the corner is degenerate")
         bend = behind(self.probe, corner, surface.plane, crossed, np.sign(toward), self.tests)
         if bend is not None:
@@ -194,13 +198,66 @@ class Walker:
             planes = self.planes(layer, surface.pattern)
             rates = planes.units @ direction
             distances = planes.units @ place + planes.offsets
-            if surface.last is not None and surface.last[0] == layer:
-                distances[surface.last[1]] = 0.0
+            if surface.last is not None:
+                distances[np.abs(distances) < CLEAR / 2] = 0.0  # at the corner others were farther, or are kept
+                distances[surface.last[1] if surface.last[0] == layer else []] = 0.0
             distances[self.known.seconds(layer)] = 0.0  # the first of two twins stands for both
             ahead = np.nonzero(rates * distances < 0)[0]
             times = -distances[ahead] / rates[ahead]
             found += [(float(t), layer, int(n), float(rates[n])) for t, n in zip(times, ahead, strict=True)]
         return sorted(found)[:6]
+
+    def _beyond(self, pattern: Pattern, crossed: tuple[int, int]) -> Pattern:
+        return flipped(pattern, crossed[0], self.known.crossing(*crossed))
+
+    def _clear(
+        self, corner: Point, pattern: Pattern, crossed: tuple[int, int], beside: Collection[tuple[int, int]]
+    ) -> bool:
+        """Does no known neuron but the crossed one change its state at a corner or near it, on either side?
+
+        Args:
+            corner: on the crossed hyperplane.
+            pattern: on one side of it.
+            crossed: (layer, neuron) from 0.
+            beside: neurons whose hyperplanes come near it on that side.
+        """
+        beyond, place = self._beyond(pattern, crossed), np.array(corner, dtype=object) / UNIT
+        near = set(beside)
+        for layer in range(crossed[0] + 1, self.watched):
+            planes = self.planes(layer, beyond)
+            distances = planes.units @ place.astype(float) + planes.offsets
+            near |= {(layer, int(n)) for n in np.nonzero(np.abs(distances) < CLEAR)[0] if planes.units[n].any()}
+        near -= {(layer, n) for layer in range(self.watched) for n in self.known.seconds(layer)}
+        return all(self.kept(corner, pattern, crossed, other) for other in near)
+
+    def kept(self, corner: Point, pattern: Pattern, crossed: tuple[int, int], other: tuple[int, int]) -> bool:
+        """Does a neuron keep its state all around a corner, though its hyperplane here, continued, comes near it?
+
+        So it does where a large weight for the crossed neuron only takes it further from changing its state.
+
+        Args:
+            corner: on the crossed hyperplane.
+            pattern: on one side of it.
+            crossed: (layer, neuron) from 0.
+            other: the neuron in question.
+        """
+        if other[0] <= crossed[0]:
+            return False
+        border = self.planes(crossed[0], pattern).hyperplane(crossed[1])
+        across, missed = border.normal, border.value(corner)  # the corner is a little aside of the border
+        length = sum(v * v for v in across)
+        for here in (pattern, self._beyond(pattern, crossed)):
+            plane = self.planes(other[0], here).hyperplane(other[1])
+            slope = sum(a * b for a, b in zip(plane.normal, across, strict=True))
+            value = plane.value(corner) * length - slope * missed  # of the nearest point that is on it, times length
+            if not value or (value > 0) != pattern[other[0]][other[1]]:
+                return False
+            onward = slope if here[crossed[0]][crossed[1]] else -slope  # away from the crossed hyperplane
+            share = slope if (onward > 0) == (value > 0) else 0  # this part only leads further from changing
+            rest = sum((a * length - share * b) ** 2 for a, b in zip(plane.normal, across, strict=True))
+            if value**2 * CLEAR_PARTS**2 < rest << 2 * FRACTION_BITS:
+                return False
+        return True
 
     def _move(self, surface: Surface, inside: Vector, farthest: float) -> Event:
         target = onto(displaced(surface.point, inside, farthest), [surface.plane])
@@ -223,7 +280,7 @@ class Walker:
         plane = Hyperplane.through(coefficients)
         lead = next(i for i, v in enumerate(plane.normal) if v)
         scale = surface.scale * coefficients[lead] / plane.normal[lead]
-        pattern = flipped(surface.pattern, where[0], self.known.crossing(*where))
+        pattern = self._beyond(surface.pattern, where)
         return Crossed(Surface(plane, corner, pattern, scale, where), *where, bend * surface.scale)
 
     def present(self, plane: Hyperplane, point: Point) -> bool:

@@ -331,7 +331,8 @@ class Reach:
             for j, value in enumerate(values[layer][0]):
                 if (layer, j) == crossed or j in self._seconds[layer] or not planes.units[j].any():
                     continue
-                if (value > 0) != pattern[layer][j] or abs(planes.hyperplane(j).distance(corner)) < CLEAR:
+                near = (value > 0) != pattern[layer][j] or abs(planes.hyperplane(j).distance(corner)) < CLEAR
+                if near and not self._walker.kept(corner, pattern, crossed, (layer, j)):
                     return False
         return True
 
