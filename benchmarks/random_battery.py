@@ -40,7 +40,7 @@ from verify.properties.domain import box
 from verify.verdict import Outcome
 
 JUDGING = 20.0  # seconds for a verdict
-IN_BOX = 12.0  # seconds for one in a box
+IN_BOX = 30.0  # seconds for one in a box
 POINTS = 2000  # at which an undecided copy is compared as well
 
 Run = dict[str, Any]

@@ -19,7 +19,7 @@ from verify.verdict import Outcome, Verdict, Witness
 class Engine(Enum):
     """What decides a claim."""
 
-    AUTO = "auto"  # bounds; for what they leave open the canonical form, single neurons and, if it is small, Z3
+    AUTO = "auto"  # bounds; for what they leave open the canonical form, units and, if it is small, Z3
     BOUNDS = "bounds"  # attack, differential bounds, branch and bound; every proof has a certificate
     Z3 = "z3"  # the solver alone, on the networks as they are, over the rationals
 

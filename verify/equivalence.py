@@ -1,4 +1,4 @@
-"""Equivalence of two networks on a domain: by bounds with a certificate, canonical forms, single neurons, or Z3.
+"""Equivalence of two networks on a domain: by bounds with a certificate, canonical forms, units, or Z3.
 
 Floating point searches here. A verdict `different` rests on the exact replay of a rational input, a verdict
 `equal` or `equivalent` on a certificate that the independent checker has accepted, on the canonical form, or on
@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from random import Random
 
+from flint import fmpq
 from threadpoolctl import threadpool_limits
 
 from precise.network import Network
@@ -21,8 +23,7 @@ from verify.decision import Decision, Effort, Engine
 from verify.equality.by_form import as_maximum, decide_by_form
 from verify.properties.claim import Claim, within
 from verify.properties.domain import Domain
-from verify.silence_decision import decide_by_silence, lacking
-from verify.state_decision import decide_by_states
+from verify.unit_decision import decide_by_units
 from verify.verdict import Outcome
 
 __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
@@ -30,9 +31,10 @@ __all__ = ["Decision", "Effort", "Engine", "decide", "maximum"]
 GAP = 1e-6  # relative distance of the proved maximum from the attained one
 SMALL = 32  # hidden neurons of both networks, up to which Z3 gets what the others leave open
 SHARE = 0.75  # of the time is for the bounds, unless they are asked alone
-SILENT_SHARE = 0.25  # where the weights that differ seem to act nowhere
-FURTHER = 0.7  # of what is left, for each attempt before Z3
-LEAST = 0.1  # of the time for each, even if the exact check of the bounds took more than its share
+AGREEING_SHARE = 0.25  # where the networks agree at all of some points
+AGREEING = 64  # random points of the domain's box
+FURTHER = 0.7  # of what is left, for units if Z3 follows
+LEAST = 0.1  # of the time for these, even if the exact check of the bounds took more than its share
 
 
 def decide(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort | None = None) -> Decision:
@@ -107,26 +109,32 @@ class _Engines:
             return self.by_z3(effort)
         first, second, domain, _ = self.question
         end, automatic = time.monotonic() + effort.seconds, effort.engine is Engine.AUTO
-        silent = lacking(first, second, domain) if automatic else None
-        share = 1.0 if not automatic else SHARE if silent is None else SILENT_SHARE
+        share = 1.0 if not automatic else AGREEING_SHARE if _agree(first, second, domain) else SHARE
         with _trusting(effort):
             decision = self.by_bounds(replace(effort, seconds=share * effort.seconds))
         if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
             return decision
-
-        def left() -> Effort:
-            return replace(effort, seconds=max(FURTHER * (end - time.monotonic()), LEAST * effort.seconds))
-
+        small = sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL
         found = self.said(decide_by_form(*self.question))
-        if found is None and silent is not None:
-            found = self.said(decide_by_silence(*self.question, silent, left()))
         if found is None:
-            found = self.said(decide_by_states(*self.question, left()))
-        if found is None and sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL:
+            left = (FURTHER if small else 1.0) * (end - time.monotonic())
+            found = self.said(
+                decide_by_units(*self.question, replace(effort, seconds=max(left, LEAST * effort.seconds)))
+            )
+        if found is None and small:
             found = self.by_z3(replace(effort, seconds=end - time.monotonic()))
         if found is None or found.verdict.outcome is Outcome.UNKNOWN:
             return decision
         return replace(found, history=decision.history)
+
+
+def _agree(first: Network, second: Network, domain: Domain) -> bool:
+    """Have both the same outputs at all of some points? Then they are equal, or differ in few places only."""
+    if {first.input_width, second.input_width} != {domain.inputs}:
+        return False
+    random, ends = Random(0), list(zip(domain.lower, domain.upper, strict=True))
+    points = ([low + (high - low) * fmpq(random.randrange(997), 996) for low, high in ends] for _ in range(AGREEING))
+    return all(first(point) == second(point) for point in points)
 
 
 @contextmanager

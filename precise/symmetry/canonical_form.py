@@ -164,7 +164,7 @@ class _Builder:
             self._given.get((number, neuron), state) if state is State.BENDS else state
             for neuron, state in enumerate(states, 1)
         ]
-        parts = [_oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)]
+        parts = [oriented(row) if state is State.BENDS else None for row, state in zip(rows, states, strict=True)]
         new = sorted({part[0] for part in parts if part} - self.units.keys())
         self.units |= {unit: number for number, unit in enumerate(new, len(self.units))}
         if self._bounds is not None:
@@ -238,8 +238,12 @@ def _state(row: list[fmpq], bounds: Range) -> State:
     return State.DEAD if bounds.high is not None and bounds.high <= 0 else State.BENDS
 
 
-def _oriented(row: list[fmpq]) -> tuple[Integers, fmpq, int]:
-    """(unit row, positive scale, direction) with row = scale * direction * unit row."""
+def oriented(row: Sequence[fmpq]) -> tuple[Integers, fmpq, int]:
+    """(unit row, positive scale, direction) with row = scale * direction * unit row.
+
+    Args:
+        row: over the features of a form, not constant.
+    """
     lead = next(number for number, value in enumerate(row) if number and value)
     direction = sign(row[lead])  # the convention: a unit's first weight is positive
     unit = [value.p for value in primitive([value * direction for value in row])]

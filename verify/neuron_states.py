@@ -1,4 +1,4 @@
-"""Claims that hold because f and g are the same function once it is proved which of their neurons change state.
+"""Which neurons are always or never on in a domain, proved by certificates where intervals do not tell.
 
 Intervals leave open whether a neuron of a later layer is on somewhere in a domain, and so how the canonical form is to
 write it. A neuron that is on at every one of some points, or at none, is likely to be so everywhere: that is a
@@ -16,13 +16,11 @@ from flint import fmpq
 from precise.arithmetic import Batch
 from precise.network import Network, relu
 from precise.symmetry.canonical_form import State, canonical_form
-from verify.decision import Decision, Effort, kept_by_equal
+from verify.decision import Effort
 from verify.neuron_questions import ever_positive
-from verify.properties.claim import Claim, Excluded
 from verify.properties.domain import Domain
 from verify.verdict import Outcome
 
-ENGINE = "states"
 SHRUNK = (1, 8, 64, 512)  # the points are of the domain's box, and of this part of it around its middle
 SAMPLES = 256  # points of each
 SHARE = 0.25  # of the time that is left for one neuron, at most
@@ -30,34 +28,15 @@ SHARE = 0.25  # of the time that is left for one neuron, at most
 States = dict[tuple[int, int], State]  # by (layer, neuron) from 1
 
 
-def decide_by_states(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort) -> Decision | None:
-    """The proof of a claim that equal networks keep; None: the forms differ all the same, which proves nothing.
+def proved_states(network: Network, domain: Domain, effort: Effort, end: float) -> States:
+    """The neurons that are proved to be always or never on in the domain, but for those that intervals tell.
 
     Args:
-        first: f.
-        second: g, with the same inputs and outputs.
-        domain: of the inputs.
-        claim: `Excluded` is about values that equal networks may take.
-        effort: its seconds are for all neurons together.
+        network: any.
+        domain: of its inputs.
+        effort: its seed and tracer count.
+        end: on the clock of `time.monotonic`.
     """
-    begun = time.monotonic()
-    if isinstance(claim, Excluded):
-        return None
-    box = list(zip(domain.lower, domain.upper, strict=True))
-    proved = [_proved(network, domain, effort, begun + effort.seconds) for network in (first, second)]
-    if not any(proved):
-        return None  # the forms are those that intervals alone give
-    if canonical_form(first, box, proved[0]) != canonical_form(second, box, proved[1]):
-        return None
-    reason = (
-        f"both networks have the same canonical form in exact arithmetic, {sum(map(len, proved))} of their neurons "
-        "proved by certificates of their own to be always or never on there"
-    )
-    return kept_by_equal(claim, domain, reason, ENGINE, time.monotonic() - begun)
-
-
-def _proved(network: Network, domain: Domain, effort: Effort, end: float) -> States:
-    """The neurons that are proved to be always or never on in the domain, but for those that intervals tell."""
     found = States()
     for (layer, neuron), state in _likely(network, domain).items():
         left = end - time.monotonic()

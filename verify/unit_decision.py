@@ -1,0 +1,261 @@
+"""Claims that hold because f and g have the same units, but for weights that differ and act nowhere in the domain.
+
+Both networks are brought into their canonical forms, which take neurons that were split, mirrored or are always on for
+what they are. Units of both with equal rows are the same function. So are two whose rows differ by a combination of
+what is never negative (units, or the mirror images of units), if both are off wherever one of these is not 0: that is a
+question about the layers up to the unit alone, and whether both are on at one input a conjunction that bounds decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flint import fmpq
+
+from precise.network import Layer, Network, Row
+from precise.symmetry.canonical_form import CanonicalForm, State, canonical_form, oriented
+from verify.decision import Decision, Effort, Engine, kept_by_equal, refuted
+from verify.neuron_questions import Function, ever_positive
+from verify.neuron_states import proved_states
+from verify.properties.claim import Claim, Excluded, replay
+from verify.properties.domain import Domain
+from verify.verdict import Outcome, Witness
+
+ENGINE = "units"
+MOST = 10  # units by which two rows differ: either side of each is tried
+SHARE = 0.75  # of the time that is left for one question, at most
+STATES = 0.5  # of the time for the states of neurons
+
+Vector = list[fmpq]  # over the features 1, x1 ... xn, unit 0 ... of f's form
+
+
+def decide_by_units(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort) -> Decision | None:
+    """The proof of a claim that equal networks keep, or an input at which a weight that differs acts.
+
+    Args:
+        first: f.
+        second: g, with the same inputs and outputs.
+        domain: of the inputs.
+        claim: `Excluded` is about values that equal networks may take.
+        effort: its seconds are for all neurons together.
+
+    Returns:
+        None: it was not decided.
+    """
+    begun = time.monotonic()
+    if isinstance(claim, Excluded):
+        return None
+    box = list(zip(domain.lower, domain.upper, strict=True))
+    until = begun + STATES * effort.seconds
+    states = [proved_states(network, domain, effort, until) for network in (first, second)]
+    forms = [canonical_form(n, box, told) for n, told in zip((first, second), states, strict=True)]
+    matching = _Matching(_Side(first, forms[0]), _Side(second, forms[1]), domain, effort, begun + effort.seconds)
+    same = matching.complete()
+    if matching.witness is not None:
+        witness = replay(claim, domain, first, second, matching.witness.point)
+        if witness is not None:
+            return refuted(claim, domain, first, second, witness, Engine.BOUNDS, time.monotonic() - begun)
+    if not same:
+        return None
+    return kept_by_equal(claim, domain, _reason(states, matching), ENGINE, time.monotonic() - begun)
+
+
+def _reason(states: Sequence[Mapping[tuple[int, int], State]], matching: _Matching) -> str:
+    asked = sum(map(len, states)) + matching.questions
+    certificates = f"{asked} question{'s' * (asked != 1)} about single neurons, settled by certificates"
+    differing = f" but for weights of {matching.silent} that act nowhere there" if matching.silent else ""
+    return f"both networks have the same units{differing}, in exact arithmetic: {certificates}"
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A network with its form."""
+
+    network: Network
+    form: CanonicalForm
+
+    def places(self, unit: int) -> list[tuple[int, int, int]]:
+        """The neurons that became the unit, (layer, neuron) from 1, and the side of its row where each is on, 1 or -1."""
+        return [(k, n, self.form.layers[k - 1][n - 1].direction) for k, n in self.form.sources(unit)]
+
+    def function(self, unit: int, side: int) -> tuple[int, Function]:
+        """The layer of a neuron, and what of the layer before is positive where the unit's row is on this side."""
+        layer, number, direction = self.places(unit)[0]
+        above = self.network.layers[layer - 1]
+        sign = side * direction
+        return layer, (tuple(sign * w for w in above.weights[number - 1]), sign * above.biases[number - 1])
+
+    def reading(self, unit: int, side: int, layer: int) -> tuple[Network, int, tuple[int, int]] | None:
+        """The layers before a layer, with a neuron in the last of them that is on where the unit's row is on this side.
+
+        Returns:
+            None: the unit is not of a layer before. Else these layers, the neuron's number from 0, and the neuron that
+            is to be split first, (layer from 1, neuron from 0).
+        """
+        own = next((n - 1 for k, n, direction in self.places(unit) if (k, direction) == (layer - 1, side)), None)
+        if own is not None:
+            return Network(self.network.layers[: layer - 1]), own, (layer - 1, own)
+        first, function = self.function(unit, side)
+        if first >= layer:
+            return None
+        network = _carrying(self.network, layer - 1, first, function)
+        return network, network.layers[-1].neurons - 1, (first, network.layers[first - 1].neurons - 1)
+
+
+@dataclass
+class _Matching:
+    """What the units of g are in those of f, unit after unit."""
+
+    first: _Side
+    second: _Side
+    domain: Domain
+    effort: Effort
+    end: float  # on the clock of `time.monotonic`
+    questions: int = 0  # that were settled
+    silent: int = 0  # units that are equal but for weights that act nowhere
+    witness: Witness | None = None  # an input at which one of these does
+    _images: list[Vector] = field(default_factory=list)  # of g's units
+    _exact: dict[int, tuple[int, int]] = field(default_factory=dict)  # unit of f: that of g, on this side of it
+
+    def complete(self) -> bool:
+        """Whether f and g are proved to be equal."""
+        f, g = self.first.form, self.second.form
+        rows = {row: number for number, row in enumerate(f.units)}
+        for number, row in enumerate(g.units):
+            wanted = self._translated([fmpq(w) for w in row])
+            if not any(wanted[1:]):
+                return False
+            unit, scale, direction = oriented(wanted)
+            image = self._image(rows[unit], scale, direction) if unit in rows else self._silently(number, wanted)
+            if image is None:
+                return False
+            if unit in rows:
+                self._exact.setdefault(rows[unit], (number, direction))
+            self._images.append(image)
+        outputs = [self._translated(list(row)) for row in g.outputs]
+        return all(not any(self._less(a, list(b))) for a, b in zip(outputs, f.outputs, strict=True))
+
+    # -- vectors over f's features -------------------------------------------------------------------------------------
+
+    def _row(self, unit: int) -> Vector:
+        return [fmpq(w) for w in self.first.form.units[unit]]
+
+    def _width(self) -> int:
+        return 1 + self.first.form.inputs + len(self.first.form.units)
+
+    def _less(self, a: Sequence[fmpq], b: Sequence[fmpq], factor: fmpq | int = 1) -> Vector:
+        """The vector a - factor * b, at full width."""
+        difference = [*a, *[fmpq(0)] * (self._width() - len(a))]
+        for c, value in enumerate(b):
+            difference[c] -= factor * value
+        return difference
+
+    def _translated(self, row: Vector) -> Vector:
+        """A row over g's features."""
+        plain = 1 + self.first.form.inputs
+        total = self._less(row[:plain], [])
+        for number, weight in enumerate(row[plain:]):
+            if weight:
+                total = self._less(total, self._images[number], -weight)
+        return total
+
+    def _image(self, unit: int, scale: fmpq, direction: int) -> Vector:
+        """relu(scale * direction * the unit's row): relu(-z) = relu(z) - z."""
+        image = self._less([], self._row(unit), scale) if direction < 0 else self._less([], [])
+        image[1 + self.first.form.inputs + unit] += scale
+        return image
+
+    # -- units that differ ---------------------------------------------------------------------------------------------
+
+    def _silently(self, number: int, wanted: Vector) -> Vector | None:
+        """What a unit of g is if its row differs from that of one of f by what acts nowhere; None: it is not proved."""
+        for unit, factor in self._alike(wanted):
+            for side in sorted({direction for *_, direction in self.second.places(number)}):
+                difference = self._less(wanted, self._row(unit), factor)
+                parts = next(self._parts([side * v for v in difference]), None)
+                if parts is None or not self._off(number, unit, factor, side, parts):
+                    continue
+                self.silent += 1
+                direction = side if factor > 0 else -side
+                image = self._image(unit, abs(factor), direction)  # relu(side * wanted)
+                return image if side > 0 else self._less(wanted, image, -1)  # relu(z) = z + relu(-z)
+        return None
+
+    def _alike(self, wanted: Vector) -> Iterator[tuple[int, fmpq]]:
+        """f's units of which no unit of g is the same, with the factor at which most entries agree, best first."""
+        found = []
+        for unit, row in enumerate(self.first.form.units):
+            ratios = Counter(a / b for a, b in zip(wanted, map(fmpq, row), strict=False) if a and b)
+            if unit not in self._exact and ratios:
+                factor = max(ratios, key=lambda ratio: ratios[ratio])
+                differing = sum(map(bool, self._less(wanted, self._row(unit), factor)))
+                found.append((differing, unit, factor))
+        yield from ((unit, factor) for differing, unit, factor in sorted(found)[:2] if differing <= self._width() // 2)
+
+    def _parts(self, difference: Vector, depth: int = 0) -> Iterator[list[tuple[int, int, fmpq]]]:
+        """The difference as a combination of units (side 1) and their mirror images (side -1): (unit, side, factor)."""
+        plain = 1 + self.first.form.inputs
+        last = next((c for c in reversed(range(len(difference))) if difference[c]), None)
+        if last is None:
+            yield []
+        elif last >= plain and depth < MOST:
+            unit, factor = last - plain, difference[last]
+            for side in (1, -1):
+                rest = self._less(difference, self._image(unit, fmpq(1), side), factor)
+                yield from ([(unit, side, factor), *parts] for parts in self._parts(rest, depth + 1))
+
+    def _off(self, number: int, unit: int, factor: fmpq, side: int, parts: Sequence[tuple[int, int, fmpq]]) -> bool:
+        """Are the unit of g and that of f both proved to be off on this side wherever one of the parts is not 0?"""
+        asked = []
+        if any(share > 0 for *_, share in parts):  # there g's may be greater than f's
+            asked.append((self.second, number, side, [self._in_second(u, s) for u, s, _ in parts]))
+        if any(share < 0 for *_, share in parts):
+            own = side if factor > 0 else -side
+            asked.append((self.first, unit, own, [(u, s) for u, s, _ in parts]))
+        for network, own_unit, own_side, places in asked:
+            for place in places:
+                if place is None or not self._never_both(network, (own_unit, own_side), place):
+                    return False
+        return True
+
+    def _in_second(self, unit: int, side: int) -> tuple[int, int] | None:
+        """A side of a unit of f as one of a unit of g."""
+        if unit not in self._exact:
+            return None
+        number, direction = self._exact[unit]
+        return number, side * direction
+
+    def _never_both(self, side: _Side, one: tuple[int, int], other: tuple[int, int]) -> bool:
+        """Is a unit proved to be off on one side wherever another, of a layer before, is on on its?"""
+        layer, (weights, bias) = side.function(*one)
+        reading = side.reading(*other, layer)
+        left = self.end - time.monotonic()
+        if reading is None or left <= 0:
+            return False
+        network, read, split_first = reading
+        width = network.layers[-1].neurons
+        self.effort.tracer(f"units that differ: layer {layer}, and layer {split_first[0]}")
+        unit = tuple(fmpq(int(c == read)) for c in range(width)), fmpq(0)
+        functions = [unit, ((*weights, *[fmpq(0)] * (width - len(weights))), bias)]
+        verdict = ever_positive(network, layer - 1, functions, self.domain, SHARE * left, self.effort.seed, split_first)
+        self.questions += verdict.outcome is Outcome.EQUIVALENT
+        self.witness = self.witness or verdict.witness
+        return verdict.outcome is Outcome.EQUIVALENT
+
+
+def _carrying(network: Network, through: int, layer: int, function: Function) -> Network:
+    """The layers up to `through` with one neuron more from `layer` on, which hands on relu(function)."""
+    layers = list(network.layers[:through])
+    weights, bias = function
+    layers[layer - 1] = _with(layers[layer - 1], weights, bias)
+    for number in range(layer, through):
+        wider = Layer(tuple((*row, fmpq(0)) for row in layers[number].weights), layers[number].biases)
+        layers[number] = _with(wider, tuple(fmpq(int(c == wider.inputs - 1)) for c in range(wider.inputs)), fmpq(0))
+    return Network(tuple(layers))
+
+
+def _with(layer: Layer, weights: Row, bias: fmpq) -> Layer:
+    return Layer((*layer.weights, weights), (*layer.biases, bias))
