@@ -78,7 +78,7 @@ class _Side:
     form: CanonicalForm
 
     def places(self, unit: int) -> list[tuple[int, int, int]]:
-        """The neurons that became the unit, (layer, neuron) from 1, and the side of its row where each is on, 1 or -1."""
+        """The neurons that became the unit, (layer, neuron) from 1, each with the side of its row where it is on."""
         return [(k, n, self.form.layers[k - 1][n - 1].direction) for k, n in self.form.sources(unit)]
 
     def function(self, unit: int, side: int) -> tuple[int, Function]:

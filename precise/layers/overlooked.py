@@ -106,7 +106,8 @@ class LastSearch:
         self._generator = np.random.default_rng(random.getrandbits(64))
         self._parts: dict[Where, list[PartialRow]] = {}  # of neurons that lack weights
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
-        self._aimed_at: set[tuple[int, int, int]] = set()  # (layer, neuron, feature) of weights that were aimed at
+        self._aimed_at: dict[tuple[int, int, int], frozenset[int]] = {}  # (layer, neuron, feature) of weights: what the
+        # neuron lacked when they were aimed at
         self._aim: tuple[int, int, int] | None = None  # the weight that is aimed at
         self._in_vain: set[Where] = set()  # neurons that were solved again without a gain since the copy changed last
         self._calm = False  # did all unusual points fit, once?
@@ -197,7 +198,7 @@ class LastSearch:
         self._in_vain.clear()
         self.wrong.clear()
         if self._aim is not None:
-            self._aimed_at.discard(self._aim)
+            self._aimed_at.pop(self._aim, None)
 
     def _unusual(self) -> Iterator[Vector]:
         """Points where neurons of the incomplete layers may be on that hardly ever are, shape (points, inputs)."""
@@ -212,19 +213,24 @@ class LastSearch:
                     yield drawn.outermost(BATCH)
 
     def _aimed(self) -> Iterator[Vector]:
-        """Points where a weight acts that is lacking, as far as its neurons are known."""
-        for (layer, number), features in sorted(self.lacking.items()):
-            row = self._known.layers[layer][number].without(list(features))
-            for feature in sorted(features):
-                weight = layer, number, feature
-                if weight in self._aimed_at:
-                    continue
-                self._aimed_at.add(weight)
-                for points in self._acting(layer, number, feature, row):
-                    if len(points):
-                        self._aim = weight
-                        yield points
-                self._aim = None
+        """Points where a weight acts that is lacking, as far as its neurons are known.
+
+        All weights are aimed at once, then those again whose neurons lack fewer since: others need not be off any more.
+        """
+        for again in (False, True):
+            for (layer, number), features in sorted(self.lacking.items()):
+                row = self._known.layers[layer][number].without(list(features))
+                for feature in sorted(features):
+                    weight = layer, number, feature
+                    before = self._aimed_at.get(weight)
+                    if before == features or (before is not None) != again:
+                        continue
+                    self._aimed_at[weight] = features
+                    for points in self._acting(layer, number, feature, row):
+                        if len(points):
+                            self._aim = weight
+                            yield points
+                    self._aim = None
 
     def _acting(self, layer: int, number: int, feature: int, row: Row) -> Iterator[Vector]:
         """Points climbed to where a weight acts on a row; then where it would act first, and some other points."""
