@@ -21,6 +21,7 @@ from verify.bounds_decision import decide_by_bounds, maximum_by_bounds
 from verify.checker.check import Refused
 from verify.decision import Decision, Effort, Engine
 from verify.equality.by_form import as_maximum, decide_by_form
+from verify.line_decision import decide_behind_one_neuron, decide_on_a_line
 from verify.properties.claim import Claim, within
 from verify.properties.domain import Domain
 from verify.unit_decision import decide_by_units
@@ -115,7 +116,9 @@ class _Engines:
         if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
             return decision
         small = sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL
-        found = self.said(decide_by_form(*self.question))
+        found = self.said(decide_by_form(*self.question) or decide_on_a_line(*self.question))
+        if found is None:
+            found = self.said(decide_behind_one_neuron(*self.question))
         if found is None:
             left = (FURTHER if small else 1.0) * (end - time.monotonic())
             found = self.said(
