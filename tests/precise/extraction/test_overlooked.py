@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
@@ -24,7 +24,7 @@ from precise.random_networks import planted_network, random_network
 from precise.regions.aim import random_points, to_point
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
-from precise.regions.local_map import Known
+from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Probe
 from precise.signs.exact import Sign
 from precise.symmetry.canonical_form import canonical_form
@@ -149,3 +149,26 @@ def test_a_weight_that_its_layer_lacks_is_solved_at_the_end() -> None:
     assert result.report.complete, result.report.outcome
     assert result.network is not None
     assert canonical_form(result.network) == canonical_form(network)
+
+
+def test_weights_are_aimed_at_again_once_their_neuron_lacks_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network("8-6x3-2", 1)
+    known, outputs = whole(network)
+    probe = Probe(ExactOracle(network), range(8), [3, 5])
+    asked: list[tuple[int, int, int]] = []
+
+    def acting(_: LastSearch, layer: int, number: int, feature: int, __: Row) -> Iterator[Vector]:
+        asked.append((layer, number, feature))
+        yield np.zeros((1, 8))
+
+    monkeypatch.setattr(LastSearch, "_acting", acting)
+    with shared(probe, Workers()) as crew:
+        search = LastSearch(probe, known, [], {}, {(1, 2): {0, 3}, (2, 4): {5}}, crew.follow, Random(1))
+        assert search.next(outputs) is None
+        assert asked == [(1, 2, 0), (1, 2, 3), (2, 4, 5)]
+        asked.clear()
+        assert search.next(outputs) is None
+        assert asked == []
+        search.lacking[1, 2] = frozenset({3})
+        assert search.next(outputs) is None
+    assert asked == [(1, 2, 3)]
