@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flint import fmpq
+from flint import fmpq, fmpz
 
 from precise.network import Layer, Network, Row
 from precise.symmetry.canonical_form import CanonicalForm, State, canonical_form, oriented
@@ -25,11 +25,12 @@ from verify.properties.domain import Domain
 from verify.verdict import Outcome, Witness
 
 ENGINE = "units"
+BEST = 2  # units of f that differ least, which are tried
 MOST = 10  # units by which two rows differ: either side of each is tried
 SHARE = 0.75  # of the time that is left for one question, at most
 STATES = 0.5  # of the time for the states of neurons
 
-Vector = list[fmpq]  # over the features 1, x1 ... xn, unit 0 ... of f's form
+Vector = dict[int, fmpq]  # over the features 1, x1 ... xn, unit 0 ... of f's form, by number; no entry is 0
 
 
 def decide_by_units(first: Network, second: Network, domain: Domain, claim: Claim, effort: Effort) -> Decision | None:
@@ -125,48 +126,40 @@ class _Matching:
         f, g = self.first.form, self.second.form
         rows = {row: number for number, row in enumerate(f.units)}
         for number, row in enumerate(g.units):
-            wanted = self._translated([fmpq(w) for w in row])
-            if not any(wanted[1:]):
+            wanted = self._translated(row)
+            if not any(wanted):  # a constant
                 return False
-            unit, scale, direction = oriented(wanted)
+            unit, scale, direction = oriented([wanted.get(c, fmpq(0)) for c in range(max(wanted) + 1)])
             image = self._image(rows[unit], scale, direction) if unit in rows else self._silently(number, wanted)
             if image is None:
                 return False
             if unit in rows:
                 self._exact.setdefault(rows[unit], (number, direction))
             self._images.append(image)
-        outputs = [self._translated(list(row)) for row in g.outputs]
-        return all(not any(self._less(a, list(b))) for a, b in zip(outputs, f.outputs, strict=True))
+        return all(self._translated(b) == _vector(a) for a, b in zip(f.outputs, g.outputs, strict=True))
 
     # -- vectors over f's features -------------------------------------------------------------------------------------
 
+    @property
+    def _plain(self) -> int:
+        """The features that are no units."""
+        return 1 + self.first.form.inputs
+
     def _row(self, unit: int) -> Vector:
-        return [fmpq(w) for w in self.first.form.units[unit]]
+        return _vector(self.first.form.units[unit])
 
-    def _width(self) -> int:
-        return 1 + self.first.form.inputs + len(self.first.form.units)
-
-    def _less(self, a: Sequence[fmpq], b: Sequence[fmpq], factor: fmpq | int = 1) -> Vector:
-        """The vector a - factor * b, at full width."""
-        difference = [*a, *[fmpq(0)] * (self._width() - len(a))]
-        for c, value in enumerate(b):
-            difference[c] -= factor * value
-        return difference
-
-    def _translated(self, row: Vector) -> Vector:
+    def _translated(self, row: Sequence[fmpq | fmpz]) -> Vector:
         """A row over g's features."""
-        plain = 1 + self.first.form.inputs
-        total = self._less(row[:plain], [])
-        for number, weight in enumerate(row[plain:]):
+        total = _vector(row[: self._plain])
+        for number, weight in enumerate(row[self._plain :]):
             if weight:
-                total = self._less(total, self._images[number], -weight)
+                total = _sum(total, self._images[number], fmpq(weight))
         return total
 
     def _image(self, unit: int, scale: fmpq, direction: int) -> Vector:
         """relu(scale * direction * the unit's row): relu(-z) = relu(z) - z."""
-        image = self._less([], self._row(unit), scale) if direction < 0 else self._less([], [])
-        image[1 + self.first.form.inputs + unit] += scale
-        return image
+        own = {self._plain + unit: scale}
+        return own if direction > 0 else _sum(own, self._row(unit), -scale)
 
     # -- units that differ ---------------------------------------------------------------------------------------------
 
@@ -174,37 +167,36 @@ class _Matching:
         """What a unit of g is if its row differs from that of one of f by what acts nowhere; None: it is not proved."""
         for unit, factor in self._alike(wanted):
             for side in sorted({direction for *_, direction in self.second.places(number)}):
-                difference = self._less(wanted, self._row(unit), factor)
-                parts = next(self._parts([side * v for v in difference]), None)
+                difference = _sum(wanted, self._row(unit), -factor)
+                parts = next(self._parts({c: side * v for c, v in difference.items()}), None)
                 if parts is None or not self._off(number, unit, factor, side, parts):
                     continue
                 self.silent += 1
                 direction = side if factor > 0 else -side
                 image = self._image(unit, abs(factor), direction)  # relu(side * wanted)
-                return image if side > 0 else self._less(wanted, image, -1)  # relu(z) = z + relu(-z)
+                return image if side > 0 else _sum(wanted, image, fmpq(1))  # relu(z) = z + relu(-z)
         return None
 
     def _alike(self, wanted: Vector) -> Iterator[tuple[int, fmpq]]:
         """f's units of which no unit of g is the same, with the factor at which most entries agree, best first."""
         found = []
-        for unit, row in enumerate(self.first.form.units):
-            ratios = Counter(a / b for a, b in zip(wanted, map(fmpq, row), strict=False) if a and b)
-            if unit not in self._exact and ratios:
+        for unit in range(len(self.first.form.units)):
+            row = {} if unit in self._exact else self._row(unit)
+            ratios = Counter(wanted[c] / value for c, value in row.items() if c in wanted)
+            if ratios:
                 factor = max(ratios, key=lambda ratio: ratios[ratio])
-                differing = sum(map(bool, self._less(wanted, self._row(unit), factor)))
-                found.append((differing, unit, factor))
-        yield from ((unit, factor) for differing, unit, factor in sorted(found)[:2] if differing <= self._width() // 2)
+                found.append((len(_sum(wanted, row, -factor)), unit, factor))
+        yield from ((unit, factor) for differing, unit, factor in sorted(found)[:BEST] if differing <= len(wanted) // 2)
 
     def _parts(self, difference: Vector, depth: int = 0) -> Iterator[list[tuple[int, int, fmpq]]]:
         """The difference as a combination of units (side 1) and their mirror images (side -1): (unit, side, factor)."""
-        plain = 1 + self.first.form.inputs
-        last = next((c for c in reversed(range(len(difference))) if difference[c]), None)
-        if last is None:
+        last = max(difference, default=-1)
+        if last < 0:
             yield []
-        elif last >= plain and depth < MOST:
-            unit, factor = last - plain, difference[last]
+        elif last >= self._plain and depth < MOST:
+            unit, factor = last - self._plain, difference[last]
             for side in (1, -1):
-                rest = self._less(difference, self._image(unit, fmpq(1), side), factor)
+                rest = _sum(difference, self._image(unit, fmpq(1), side), -factor)
                 yield from ([(unit, side, factor), *parts] for parts in self._parts(rest, depth + 1))
 
     def _off(self, number: int, unit: int, factor: fmpq, side: int, parts: Sequence[tuple[int, int, fmpq]]) -> bool:
@@ -244,6 +236,20 @@ class _Matching:
         self.questions += verdict.outcome is Outcome.EQUIVALENT
         self.witness = self.witness or verdict.witness
         return verdict.outcome is Outcome.EQUIVALENT
+
+
+def _vector(row: Sequence[fmpq | fmpz]) -> Vector:
+    return {c: fmpq(value) for c, value in enumerate(row) if value}
+
+
+def _sum(one: Vector, other: Vector, factor: fmpq) -> Vector:
+    """one + factor * other."""
+    total = dict(one)
+    for c, value in other.items():
+        total[c] = total.get(c, fmpq(0)) + factor * value
+        if not total[c]:
+            del total[c]
+    return total
 
 
 def _carrying(network: Network, through: int, layer: int, function: Function) -> Network:
