@@ -1,9 +1,10 @@
-"""Claims that hold because f and g have the same units, but for weights that differ and act nowhere in the domain.
+"""Claims that hold because f and g have the same units, but for weights that differ and change nothing in the domain.
 
 Both networks are brought into their canonical forms, which take neurons that were split, mirrored or are always on for
 what they are. Units of both with equal rows are the same function. So are two whose rows differ by a combination of
-what is never negative (units, or the mirror images of units), if both are off wherever one of these is not 0: that is a
-question about the layers up to the unit alone, and whether both are on at one input a conjunction that bounds decide.
+what is never negative (units, or the mirror images of units), if both are off wherever one of these is not 0. If both
+are on there, what differs adds to what the unit hands on, and may be made up for behind it. Either is a question about
+the layers up to the unit alone, and whether two are on at one input a conjunction that bounds decide.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ MOST = 10  # units by which two rows differ: either side of each is tried
 SHARE = 0.75  # of the time that is left for one question, at most
 STATES = 0.5  # of the time for the states of neurons
 
+Part = tuple[int, int, fmpq]  # a unit of f, 1 or -1 for its mirror image, and its factor
 Vector = dict[int, fmpq]  # over the features 1, x1 ... xn, unit 0 ... of f's form, by number; no entry is 0
 
 
@@ -67,7 +69,7 @@ def decide_by_units(first: Network, second: Network, domain: Domain, claim: Clai
 def _reason(states: Sequence[Mapping[tuple[int, int], State]], matching: _Matching) -> str:
     asked = sum(map(len, states)) + matching.questions
     certificates = f"{asked} question{'s' * (asked != 1)} about single neurons, settled by certificates"
-    differing = f" but for weights of {matching.silent} that act nowhere there" if matching.silent else ""
+    differing = f" but for weights of {matching.differing} that change nothing there" if matching.differing else ""
     return f"both networks have the same units{differing}, in exact arithmetic: {certificates}"
 
 
@@ -116,8 +118,8 @@ class _Matching:
     effort: Effort
     end: float  # on the clock of `time.monotonic`
     questions: int = 0  # that were settled
-    silent: int = 0  # units that are equal but for weights that act nowhere
-    witness: Witness | None = None  # an input at which one of these does
+    differing: int = 0  # units that are equal but for weights that differ
+    witness: Witness | None = None  # an input at which one of these may make a difference
     _images: list[Vector] = field(default_factory=list)  # of g's units
     _exact: dict[int, tuple[int, int]] = field(default_factory=dict)  # unit of f: that of g, on this side of it
 
@@ -130,7 +132,7 @@ class _Matching:
             if not any(wanted):  # a constant
                 return False
             unit, scale, direction = oriented([wanted.get(c, fmpq(0)) for c in range(max(wanted) + 1)])
-            image = self._image(rows[unit], scale, direction) if unit in rows else self._silently(number, wanted)
+            image = self._image(rows[unit], scale, direction) if unit in rows else self._nearly(number, wanted)
             if image is None:
                 return False
             if unit in rows:
@@ -163,17 +165,19 @@ class _Matching:
 
     # -- units that differ ---------------------------------------------------------------------------------------------
 
-    def _silently(self, number: int, wanted: Vector) -> Vector | None:
-        """What a unit of g is if its row differs from that of one of f by what acts nowhere; None: it is not proved."""
+    def _nearly(self, number: int, wanted: Vector) -> Vector | None:
+        """What a unit of g is whose row differs from that of one of f by what changes no state; None: no proof."""
         for unit, factor in self._alike(wanted):
             for side in sorted({direction for *_, direction in self.second.places(number)}):
                 difference = _sum(wanted, self._row(unit), -factor)
                 parts = next(self._parts({c: side * v for c, v in difference.items()}), None)
-                if parts is None or not self._off(number, unit, factor, side, parts):
+                acting = None if parts is None else self._acting(number, unit, factor, side, parts)
+                if acting is None:
                     continue
-                self.silent += 1
-                direction = side if factor > 0 else -side
-                image = self._image(unit, abs(factor), direction)  # relu(side * wanted)
+                self.differing += 1
+                image = self._image(unit, abs(factor), side if factor > 0 else -side)
+                for other, own, share in acting:
+                    image = _sum(image, self._image(other, fmpq(1), own), share)
                 return image if side > 0 else _sum(wanted, image, fmpq(1))  # relu(z) = z + relu(-z)
         return None
 
@@ -183,12 +187,12 @@ class _Matching:
         for unit in range(len(self.first.form.units)):
             row = {} if unit in self._exact else self._row(unit)
             ratios = Counter(wanted[c] / value for c, value in row.items() if c in wanted)
-            if ratios:
-                factor = max(ratios, key=lambda ratio: ratios[ratio])
+            factor, agreeing = ratios.most_common(1)[0] if ratios else (fmpq(0), 0)
+            if agreeing > 1:
                 found.append((len(_sum(wanted, row, -factor)), unit, factor))
-        yield from ((unit, factor) for differing, unit, factor in sorted(found)[:BEST] if differing <= len(wanted) // 2)
+        yield from ((unit, factor) for _, unit, factor in sorted(found)[:BEST])
 
-    def _parts(self, difference: Vector, depth: int = 0) -> Iterator[list[tuple[int, int, fmpq]]]:
+    def _parts(self, difference: Vector, depth: int = 0) -> Iterator[list[Part]]:
         """The difference as a combination of units (side 1) and their mirror images (side -1): (unit, side, factor)."""
         last = max(difference, default=-1)
         if last < 0:
@@ -199,19 +203,29 @@ class _Matching:
                 rest = _sum(difference, self._image(unit, fmpq(1), side), -factor)
                 yield from ([(unit, side, factor), *parts] for parts in self._parts(rest, depth + 1))
 
-    def _off(self, number: int, unit: int, factor: fmpq, side: int, parts: Sequence[tuple[int, int, fmpq]]) -> bool:
-        """Are the unit of g and that of f both proved to be off on this side wherever one of the parts is not 0?"""
-        asked = []
-        if any(share > 0 for *_, share in parts):  # there g's may be greater than f's
-            asked.append((self.second, number, side, [self._in_second(u, s) for u, s, _ in parts]))
-        if any(share < 0 for *_, share in parts):
-            own = side if factor > 0 else -side
-            asked.append((self.first, unit, own, [(u, s) for u, s, _ in parts]))
-        for network, own_unit, own_side, places in asked:
-            for place in places:
-                if place is None or not self._never_both(network, (own_unit, own_side), place):
-                    return False
-        return True
+    def _acting(self, number: int, unit: int, factor: fmpq, side: int, parts: Sequence[Part]) -> list[Part] | None:
+        """The parts that add to relu: wherever such a one is not 0, the units of f and g are both on, on this side.
+
+        Returns:
+            None: it is not proved of every part that both are on or that both are off wherever it is not 0.
+        """
+        own = side if factor > 0 else -side
+        more, less = any(share > 0 for *_, share in parts), any(share < 0 for *_, share in parts)
+        acting = []
+        for part in parts:
+            place = part[:2]
+            off = (not more or self._never(self.second, (number, side), self._in_second(*place))) and (
+                not less or self._never(self.first, (unit, own), place)
+            )
+            if off:
+                continue
+            on = (not more or self._never(self.first, (unit, -own), place)) and (
+                not less or self._never(self.second, (number, -side), self._in_second(*place))
+            )
+            if not on:
+                return None
+            acting.append(part)
+        return acting
 
     def _in_second(self, unit: int, side: int) -> tuple[int, int] | None:
         """A side of a unit of f as one of a unit of g."""
@@ -220,10 +234,10 @@ class _Matching:
         number, direction = self._exact[unit]
         return number, side * direction
 
-    def _never_both(self, side: _Side, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    def _never(self, side: _Side, one: tuple[int, int], other: tuple[int, int] | None) -> bool:
         """Is a unit proved to be off on one side wherever another, of a layer before, is on on its?"""
         layer, (weights, bias) = side.function(*one)
-        reading = side.reading(*other, layer)
+        reading = None if other is None else side.reading(*other, layer)
         left = self.end - time.monotonic()
         if reading is None or left <= 0:
             return False

@@ -52,7 +52,7 @@ def test_where_the_neuron_is_off_wherever_the_weight_reads_something(weight: obj
     assert outcome(decide_by_z3(first, second, SQUARE, within(0, 1), EFFORT)) is Outcome.EQUAL
     assert found is not None
     assert (
-        "the same units but for weights of 1 that act nowhere there, in exact arithmetic: 1 question"
+        "the same units but for weights of 1 that change nothing there, in exact arithmetic: 1 question"
         in found.verdict.reason
     )
 
@@ -112,6 +112,18 @@ def test_the_unit_that_is_read_may_be_there_as_its_mirror_image(weight: object, 
     assert outcome(by_units(first, second, SQUARE)) is Outcome.EQUAL
     assert outcome(by_units(second, first, SQUARE)) is Outcome.EQUAL
     assert outcome(decide_by_z3(first, second, SQUARE, within(0, 1), EFFORT)) is Outcome.EQUAL
+
+
+@pytest.mark.parametrize(("made_up_for", "expected"), [(4, Outcome.EQUAL), (3, Outcome.DIFFERENT)])
+def test_where_the_unit_is_on_what_differs_may_be_made_up_for_behind_it(made_up_for: int, expected: Outcome) -> None:
+    def network(weight: int, behind: int) -> Network:
+        below = [[1, 0], [1, 0], [1, 1]], [0, -20, 0]  # where the second is on, the first is as well
+        return Network.from_rows([below, ([[1, weight, -1], [0, 1, 0]], [-5, 0]), ([[1, -behind]], [0])])
+
+    first, second = network(1, 1), network(4, made_up_for)
+    domain = Domain((fmpq(-40), fmpq(-60)), (fmpq(40), fmpq(-40)))
+    assert outcome(by_units(first, second, domain)) is expected
+    assert outcome(decide_by_z3(first, second, domain, within(0, 1), EFFORT)) is expected
 
 
 def test_noise_in_all_weights_is_left_to_the_bounds() -> None:
