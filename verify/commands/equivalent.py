@@ -64,7 +64,7 @@ def equivalent(
         str,
         typer.Option(
             metavar="auto|bounds|z3",
-            help="Who decides; auto: what bounds leave open, the canonical form, single neurons, or Z3.",
+            help="Who decides; auto: what bounds leave open, the canonical form, units, or Z3.",
         ),
     ] = "auto",
     jobs: Annotated[
