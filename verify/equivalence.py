@@ -116,14 +116,12 @@ class _Engines:
         if decision.verdict.outcome is not Outcome.UNKNOWN or decision.interrupted or not automatic:
             return decision
         small = sum(first.widths[1:-1] + second.widths[1:-1]) <= SMALL
-        found = self.said(decide_by_form(*self.question) or decide_on_a_line(*self.question))
-        if found is None:
-            found = self.said(decide_behind_one_neuron(*self.question))
+        quickly = (prove(*self.question) for prove in (decide_by_form, decide_on_a_line, decide_behind_one_neuron))
+        found = self.said(next(filter(None, quickly), None))
         if found is None:
             left = (FURTHER if small else 1.0) * (end - time.monotonic())
-            found = self.said(
-                decide_by_units(*self.question, replace(effort, seconds=max(left, LEAST * effort.seconds)))
-            )
+            further = replace(effort, seconds=max(left, LEAST * effort.seconds))
+            found = self.said(decide_by_units(*self.question, further))
         if found is None and small:
             found = self.by_z3(replace(effort, seconds=end - time.monotonic()))
         if found is None or found.verdict.outcome is Outcome.UNKNOWN:

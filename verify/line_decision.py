@@ -14,9 +14,8 @@ from itertools import pairwise, product
 from flint import fmpq
 
 from precise.arithmetic import Batch
-from precise.network import Layer, Network, relu
-from precise.network import Row as Weights
-from precise.symmetry.interval import Range, affine_range, at_least_zero
+from precise.network import Layer, Network, Row, relu
+from precise.symmetry.interval import Range, preactivation_ranges
 from verify.decision import Decision, Engine, kept_by_equal, refuted
 from verify.equality.by_form import same_function
 from verify.properties.claim import Claim, Excluded, Within, replay
@@ -26,7 +25,7 @@ from verify.verdict import Outcome
 ENGINE = "line"
 MOST = 4096  # places where a network bends; each layer may double them
 
-Row = list[fmpq]
+Point = list[fmpq]
 
 
 def decide_on_a_line(first: Network, second: Network, domain: Domain, claim: Claim) -> Decision | None:
@@ -113,17 +112,14 @@ def _behind(network: Network, depth: int, factor: fmpq) -> Network:
 def _range(head: Network, domain: Domain) -> Domain:
     """What the only output of a network may be, and perhaps more."""
     ranges = [Range(low, high) for low, high in zip(domain.lower, domain.upper, strict=True)]
-    for number, layer in enumerate(head.layers):
-        ranges = [at_least_zero(values) for values in ranges] if number else ranges
-        rows = zip(layer.weights, layer.biases, strict=True)
-        ranges = [affine_range(bias, list(zip(row, ranges, strict=True))) for row, bias in rows]
-    low, high = ranges[0].low, ranges[0].high
+    *_, (output,) = preactivation_ranges(head.layers, ranges)
+    low, high = output.low, output.high
     assert low is not None, "the domain is bounded"
     assert high is not None, "the domain is bounded"
     return Domain((low,), (high,))
 
 
-def _direction(rows: list[Weights]) -> Weights | None:
+def _direction(rows: list[Row]) -> Row | None:
     """The vector of which all rows are multiples; None: there is none."""
     direction = next((row for row in rows if any(row)), rows[0])
     lead = next((c for c, w in enumerate(direction) if w), 0)
@@ -132,7 +128,7 @@ def _direction(rows: list[Weights]) -> Weights | None:
     return direction
 
 
-def _bends(network: Network, start: Row, end: Row) -> list[fmpq] | None:
+def _bends(network: Network, start: Point, end: Point) -> list[fmpq] | None:
     """Both ends of a segment and the places between, as shares of it, where a network bends; None: too many."""
     shares = [fmpq(0), fmpq(1)]
     for depth in range(1, len(network.layers)):
@@ -156,5 +152,5 @@ def _bends(network: Network, start: Row, end: Row) -> list[fmpq] | None:
     return shares
 
 
-def _between(start: Row, end: Row, share: fmpq) -> Row:
+def _between(start: Point, end: Point, share: fmpq) -> Point:
     return [a + share * (b - a) for a, b in zip(start, end, strict=True)]

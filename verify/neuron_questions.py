@@ -16,6 +16,12 @@ from verify.verdict import Verdict
 Function = tuple[Row, fmpq]  # weights over what a layer hands on, and a bias
 
 
+def preactivation(network: Network, layer: int, neuron: int, sign: int) -> Function:
+    """A neuron's preactivation, or for a sign of -1 its negative, over what the layer before hands on; both from 1."""
+    above = network.layers[layer - 1]
+    return tuple(sign * w for w in above.weights[neuron - 1]), sign * above.biases[neuron - 1]
+
+
 def ever_positive(
     network: Network,
     layer: int,

@@ -8,16 +8,16 @@ question about the layers up to it alone, which bounds decide.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 
 from flint import fmpq
 
 from precise.arithmetic import Batch
 from precise.network import Network, relu
-from precise.symmetry.canonical_form import State, canonical_form
+from precise.symmetry.canonical_form import CanonicalForm, State, canonical_form
 from verify.decision import Effort
-from verify.neuron_questions import ever_positive
+from verify.neuron_questions import ever_positive, preactivation
 from verify.properties.domain import Domain
 from verify.verdict import Outcome
 
@@ -28,34 +28,35 @@ SHARE = 0.25  # of the time that is left for one neuron, at most
 States = dict[tuple[int, int], State]  # by (layer, neuron) from 1
 
 
-def proved_states(network: Network, domain: Domain, effort: Effort, end: float) -> States:
-    """The neurons that are proved to be always or never on in the domain, but for those that intervals tell.
+def form_with_states(network: Network, domain: Domain, effort: Effort, end: float) -> tuple[CanonicalForm, int]:
+    """The canonical form on the domain's box, with the states that are proved besides those that intervals tell.
 
     Args:
         network: any.
         domain: of its inputs.
         effort: its seed and tracer count.
         end: on the clock of `time.monotonic`.
+
+    Returns:
+        The form, which is the network on the domain, and how many states were proved for it.
     """
-    found = States()
-    for (layer, neuron), state in _likely(network, domain).items():
+    box = list(zip(domain.lower, domain.upper, strict=True))
+    form, found = canonical_form(network, box), States()
+    for (layer, neuron), state in _likely(network, form, domain).items():
         left = end - time.monotonic()
         if left <= 0:
             break
         effort.tracer(f"layer {layer}, neuron {neuron}: {state.value}?")
-        above, direction = network.layers[layer - 1], -1 if state is State.ACTIVE else 1
-        function = tuple(direction * v for v in above.weights[neuron - 1]), direction * above.biases[neuron - 1]
+        function = preactivation(network, layer, neuron, -1 if state is State.ACTIVE else 1)
         verdict = ever_positive(network, layer - 1, [function], domain, SHARE * left, effort.seed)
         if verdict.outcome is Outcome.EQUIVALENT:
             found[layer, neuron] = state
-    return found
+    return canonical_form(network, box, found) if found else form, len(found)
 
 
-def _likely(network: Network, domain: Domain) -> Mapping[tuple[int, int], State]:
+def _likely(network: Network, form: CanonicalForm, domain: Domain) -> States:
     """Neurons of which intervals tell nothing, and that are on at all points tried, or at none."""
-    box = list(zip(domain.lower, domain.upper, strict=True))
-    form, found = canonical_form(network, box), States()
-    batch = Batch.from_rows(list(_points(domain)))
+    found, batch = States(), Batch.from_rows(list(_points(domain)))
     for layer, (affine, neurons) in enumerate(zip(network.layers, form.layers, strict=False), 1):
         values = affine.apply(batch)
         columns = zip(*values.numerators.tolist(), strict=True)

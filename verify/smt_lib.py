@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from flint import fmpq
 
 from precise.network import Network
-from precise.symmetry.interval import Range, affine_range, at_least_zero
+from precise.symmetry.interval import Range, preactivation_ranges
 from verify.errors import InputError
 from verify.properties.claim import Claim, Excluded, SameTop1
 from verify.properties.domain import Domain
@@ -85,9 +85,7 @@ def _network(network: Network, name: str) -> Iterator[str]:
 def _facts(network: Network, name: str, domain: Domain) -> Iterator[str]:
     """What intervals say of every neuron: its range, and the line above it that this gives [ZWCHD18]."""
     ranges = [Range(low, high) for low, high in zip(domain.lower, domain.upper, strict=True)]
-    for number, layer in enumerate(network.layers[:-1], 1):
-        rows = zip(layer.weights, layer.biases, strict=True)
-        known = [affine_range(bias, zip(row, ranges, strict=True)) for row, bias in rows]
+    for number, known in enumerate(preactivation_ranges(network.layers[:-1], ranges), 1):
         for neuron, bounds in enumerate(known, 1):
             own, low, high = f"{name}_{number}_{neuron}", bounds.low, bounds.high
             assert low is not None, "a domain is bounded"
@@ -98,7 +96,6 @@ def _facts(network: Network, name: str, domain: Domain) -> Iterator[str]:
             yield f"(assert (and (<= {_number(low)} {own}_in) (<= {own}_in {_number(high)})))"
             yield f"(assert (and (<= 0.0 {own}) (<= {own}_in {own})))"
             yield f"(assert (<= {own} (* {_number(high / (high - low))} (- {own}_in {_number(low)}))))"
-        ranges = [at_least_zero(bounds) for bounds in known]
 
 
 def _maximum(outputs: int) -> Iterator[str]:

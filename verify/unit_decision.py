@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from flint import fmpq, fmpz
 
 from precise.network import Layer, Network, Row
-from precise.symmetry.canonical_form import CanonicalForm, State, canonical_form, oriented
+from precise.symmetry.canonical_form import CanonicalForm, oriented
 from verify.decision import Decision, Effort, Engine, kept_by_equal, refuted
-from verify.neuron_questions import Function, ever_positive
-from verify.neuron_states import proved_states
+from verify.neuron_questions import Function, ever_positive, preactivation
+from verify.neuron_states import form_with_states
 from verify.properties.claim import Claim, Excluded, replay
 from verify.properties.domain import Domain
 from verify.verdict import Outcome, Witness
@@ -51,11 +51,10 @@ def decide_by_units(first: Network, second: Network, domain: Domain, claim: Clai
     begun = time.monotonic()
     if isinstance(claim, Excluded):
         return None
-    box = list(zip(domain.lower, domain.upper, strict=True))
     until = begun + STATES * effort.seconds
-    states = [proved_states(network, domain, effort, until) for network in (first, second)]
-    forms = [canonical_form(n, box, told) for n, told in zip((first, second), states, strict=True)]
-    matching = _Matching(_Side(first, forms[0]), _Side(second, forms[1]), domain, effort, begun + effort.seconds)
+    (form, asked), (other, asked_too) = (form_with_states(n, domain, effort, until) for n in (first, second))
+    sides = _Side(first, form), _Side(second, other)
+    matching = _Matching(*sides, domain, effort, begun + effort.seconds, asked + asked_too)
     same = matching.complete()
     if matching.witness is not None:
         witness = replay(claim, domain, first, second, matching.witness.point)
@@ -63,11 +62,11 @@ def decide_by_units(first: Network, second: Network, domain: Domain, claim: Clai
             return refuted(claim, domain, first, second, witness, Engine.BOUNDS, time.monotonic() - begun)
     if not same:
         return None
-    return kept_by_equal(claim, domain, _reason(states, matching), ENGINE, time.monotonic() - begun)
+    return kept_by_equal(claim, domain, _reason(matching), ENGINE, time.monotonic() - begun)
 
 
-def _reason(states: Sequence[Mapping[tuple[int, int], State]], matching: _Matching) -> str:
-    asked = sum(map(len, states)) + matching.questions
+def _reason(matching: _Matching) -> str:
+    asked = matching.questions
     certificates = f"{asked} question{'s' * (asked != 1)} about single neurons, settled by certificates"
     differing = f" but for weights of {matching.differing} that change nothing there" if matching.differing else ""
     return f"both networks have the same units{differing}, in exact arithmetic: {certificates}"
@@ -87,9 +86,7 @@ class _Side:
     def function(self, unit: int, side: int) -> tuple[int, Function]:
         """The layer of a neuron, and what of the layer before is positive where the unit's row is on this side."""
         layer, number, direction = self.places(unit)[0]
-        above = self.network.layers[layer - 1]
-        sign = side * direction
-        return layer, (tuple(sign * w for w in above.weights[number - 1]), sign * above.biases[number - 1])
+        return layer, preactivation(self.network, layer, number, side * direction)
 
     def reading(self, unit: int, side: int, layer: int) -> tuple[Network, int, tuple[int, int]] | None:
         """The layers before a layer, with a neuron in the last of them that is on where the unit's row is on this side.
@@ -117,7 +114,7 @@ class _Matching:
     domain: Domain
     effort: Effort
     end: float  # on the clock of `time.monotonic`
-    questions: int = 0  # that were settled
+    questions: int  # that were settled
     differing: int = 0  # units that are equal but for weights that differ
     witness: Witness | None = None  # an input at which one of these may make a difference
     _images: list[Vector] = field(default_factory=list)  # of g's units

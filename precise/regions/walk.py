@@ -95,6 +95,11 @@ class Arrangement:
         constants = [row[-1] / (1 << s) for row, s in zip(self._rows, shifts, strict=True)]
         self.offsets: Vector = np.array(constants) / safe
 
+    def distances(self, place: Vector) -> Vector:
+        """The signed distances of a place from all of them, in float64."""
+        found: Vector = self.units @ place + self.offsets
+        return found
+
     def hyperplane(self, neuron: int) -> Hyperplane:
         """One of them, exactly."""
         row = self._rows[neuron]
@@ -191,16 +196,16 @@ class Walker:
 
     def _hits(self, surface: Surface, direction: Vector) -> list[tuple[float, int, int, float]]:
         """(time, layer, neuron, rate) of the known hyperplanes ahead, nearest first."""
-        place = np.array(surface.point, dtype=object) / UNIT
-        place = place.astype(float)
+        place = _near(surface.point)
         found: list[tuple[float, int, int, float]] = []
         for layer in range(self.watched):
             planes = self.planes(layer, surface.pattern)
             rates = planes.units @ direction
-            distances = planes.units @ place + planes.offsets
+            distances = planes.distances(place)
             if surface.last is not None:
                 distances[np.abs(distances) < CLEAR / 2] = 0.0  # at the corner others were farther, or are kept
-                distances[surface.last[1] if surface.last[0] == layer else []] = 0.0
+                if surface.last[0] == layer:
+                    distances[surface.last[1]] = 0.0
             distances[self.known.seconds(layer)] = 0.0  # the first of two twins stands for both
             ahead = np.nonzero(rates * distances < 0)[0]
             times = -distances[ahead] / rates[ahead]
@@ -221,14 +226,14 @@ class Walker:
             crossed: (layer, neuron) from 0.
             beside: neurons whose hyperplanes come near it on that side.
         """
-        beyond, place = self._beyond(pattern, crossed), np.array(corner, dtype=object) / UNIT
+        beyond, place = self._beyond(pattern, crossed), _near(corner)
         near = set(beside)
         for layer in range(crossed[0] + 1, self.watched):
             planes = self.planes(layer, beyond)
-            distances = planes.units @ place.astype(float) + planes.offsets
-            near |= {(layer, int(n)) for n in np.nonzero(np.abs(distances) < CLEAR)[0] if planes.units[n].any()}
-        near -= {(layer, n) for layer in range(self.watched) for n in self.known.seconds(layer)}
-        return all(self.kept(corner, pattern, crossed, other) for other in near)
+            beside_beyond = np.nonzero(np.abs(planes.distances(place)) < CLEAR)[0]
+            near |= {(layer, int(n)) for n in beside_beyond if planes.units[n].any()}
+        firsts = (other for other in near if other[1] not in self.known.seconds(other[0]))
+        return all(self.kept(corner, pattern, crossed, other) for other in firsts)
 
     def kept(self, corner: Point, pattern: Pattern, crossed: tuple[int, int], other: tuple[int, int]) -> bool:
         """Does a neuron keep its state all around a corner, though its hyperplane here, continued, comes near it?
@@ -389,6 +394,12 @@ class Path:
                 if low + 2 * PATH_BESIDE < t < high - 2 * PATH_BESIDE:
                     return t
         return None
+
+
+def _near(point: Point) -> Vector:
+    """A point in input units, in float64."""
+    place: Vector = (np.array(point, dtype=object) / UNIT).astype(float)
+    return place
 
 
 def flipped(pattern: Pattern, layer: int, neurons: Collection[int]) -> Pattern:

@@ -1,11 +1,13 @@
-"""Exact intervals, possibly unbounded, and the range of an affine function over them."""
+"""Exact intervals, possibly unbounded, and the ranges of affine functions and of a network's layers over them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq
+
+from precise.network import Layer
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,17 @@ def at_least_zero(bounds: Range) -> Range:
     zero = fmpq(0)
     low = zero if bounds.low is None else max(bounds.low, zero)
     return Range(low, None if bounds.high is None else max(bounds.high, zero))
+
+
+def preactivation_ranges(layers: Iterable[Layer], ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """Every layer's ranges before relu, each neuron by itself.
+
+    Args:
+        layers: one after the other, relu between them.
+        ranges: of the inputs.
+    """
+    for layer in layers:
+        rows = zip(layer.weights, layer.biases, strict=True)
+        known = [affine_range(bias, zip(row, ranges, strict=True)) for row, bias in rows]
+        yield known
+        ranges = [at_least_zero(bounds) for bounds in known]

@@ -15,12 +15,13 @@ from precise.network import Layer, Network
 from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import integer_network
 from tests.verify.equivalence.polygons import largest_differences, rectangle
-from verify.decision import Decision, Effort
+from tests.verify.equivalence.unfinished import given_up
+from verify.decision import Effort
 from verify.equivalence import decide, maximum
 from verify.line_decision import decide_behind_one_neuron, decide_on_a_line
 from verify.properties.claim import Excluded, Within, same_top1, within
 from verify.properties.domain import Domain, box
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 SQUARE = box(-3, 5, 2)
 
@@ -88,10 +89,6 @@ def test_what_it_is_not_for() -> None:
     assert equal.verdict.outcome is Outcome.EQUIVALENT
 
 
-def _given_up(*_: object) -> Decision:
-    return Decision(Verdict(Outcome.UNKNOWN, "", "", "", details={"engine": "bounds"}))
-
-
 @pytest.mark.parametrize("behind", [False, True])
 def test_it_decides_what_the_bounds_leave_open(behind: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # relu(s) - 2 relu(s - 1) + relu(s - 2), a hat, and the same of the mirror images
@@ -101,8 +98,8 @@ def test_it_decides_what_the_bounds_leave_open(behind: bool, monkeypatch: pytest
         head = Network.from_rows([([[1, 0], [0, 1]], [1, 2]), ([[1, 1]], [-1])]).layers
         first, second = Network((*head, *first.layers)), Network((*head, *second.layers))
     domain = SQUARE if behind else box(-4, 4, 1)
-    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", _given_up)
-    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", _given_up)
+    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", given_up)
+    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", given_up)
     monkeypatch.setattr(verify.equivalence, "decide_by_form", lambda *_: None)
     effort = Effort(seconds=10.0)
     found = decide(first, second, domain, within(0, 1), effort).verdict

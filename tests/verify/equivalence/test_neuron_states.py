@@ -13,13 +13,14 @@ from precise.network import Network
 from precise.symmetry.canonical_form import State, canonical_form
 from tests.precise.rewritings import rewritten
 from tests.verify.equivalence.pairs import RELATIONS, integer_network, related
-from verify.decision import Decision, Effort
+from tests.verify.equivalence.unfinished import given_up
+from verify.decision import Effort
 from verify.equivalence import decide, maximum
 from verify.properties.claim import Excluded, Within, within
 from verify.properties.domain import box
 from verify.smt_decision import decide_by_z3
 from verify.unit_decision import decide_by_units
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 SQUARE = box(-4, 4, 2)
 EFFORT = Effort(seconds=20.0)
@@ -73,14 +74,10 @@ def test_no_answer_contradicts_the_solver(seed: int, relation: str) -> None:
         assert solved.verdict.outcome in (found.verdict.outcome, Outcome.UNKNOWN)
 
 
-def _given_up(*_: object) -> Decision:
-    return Decision(Verdict(Outcome.UNKNOWN, "", "", "", details={"engine": "bounds"}))
-
-
 def test_it_decides_what_bounds_and_intervals_leave_open(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = with_a_dead_neuron("-1/10"), without_it()
-    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", _given_up)
-    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", _given_up)
+    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", given_up)
+    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", given_up)
     monkeypatch.setattr(verify.equivalence, "decide_by_form", lambda *_: None)
     found = decide(first, second, SQUARE, within(0, 1), EFFORT).verdict
     assert (found.outcome, found.details["engine"]) == (Outcome.EQUAL, "units")

@@ -12,6 +12,7 @@ import verify.equivalence
 from precise.network import Network
 from precise.random_networks import random_network
 from tests.precise.rewritings import rewritten
+from tests.verify.equivalence.unfinished import given_up
 from verify.decision import Decision, Effort, Engine
 from verify.equivalence import decide, maximum
 from verify.errors import InputError
@@ -19,7 +20,7 @@ from verify.properties.claim import same_top1, within
 from verify.properties.domain import Domain, box
 from verify.smt_decision import decide_by_z3
 from verify.unit_decision import decide_by_units
-from verify.verdict import Outcome, Verdict
+from verify.verdict import Outcome
 
 SQUARE = box(-40, 40, 2)
 EFFORT = Effort(seconds=20.0)
@@ -137,14 +138,10 @@ def test_a_domain_of_another_width_is_one_clear_sentence() -> None:
         decide(*pair(-3, -5), box(-1, 1, 3), within(0, 1), EFFORT)
 
 
-def _given_up(*_: object) -> Decision:
-    return Decision(Verdict(Outcome.UNKNOWN, "", "", "", details={"engine": "bounds"}))
-
-
 def test_it_decides_what_the_bounds_leave_open(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = pair(-3, -(2**32))
-    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", _given_up)
-    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", _given_up)
+    monkeypatch.setattr(verify.equivalence, "decide_by_bounds", given_up)
+    monkeypatch.setattr(verify.equivalence, "maximum_by_bounds", given_up)
     found = decide(first, second, SQUARE, within(0, 1), EFFORT).verdict
     assert (found.outcome, found.details["engine"]) == (Outcome.EQUAL, "units")
     greatest = maximum(first, second, SQUARE, EFFORT).verdict
