@@ -24,6 +24,7 @@ from precise.comparison import (
     FINE_BITS,
     FRESH_POINTS,
     MORE_POINTS,
+    MARGIN,
     SCALES,
     agreement,
     farther,
@@ -653,21 +654,20 @@ class _Run:
                 differing += farther(wider, self.oracle, self.random)
             sizes = [max(map(abs, point)) / 2.0**FRACTION_BITS for point in self.wrong]
             nearest = min([nearest_difference(wider, self.oracle, differing, self.random), *sizes])
-            domain = max((scale for scale in SCALES if scale <= agreed.scale and scale < nearest), default=0)
+            domain = int(min(agreed.scale, nearest / MARGIN))
             if domain < DOMAIN:
                 unidentified = unidentified or twins
             if not domain or (domain < DOMAIN and not unidentified):
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
             if nearest < math.inf and not unidentified:
                 raise _Incomplete(f"the recovered network differs from the oracle at |x| = {nearest:.3g}")
-        self.report.fresh_points = points * (SCALES.index(domain) + 1) // len(SCALES)
+        self.report.fresh_points = points * sum(scale <= domain for scale in SCALES) // len(SCALES)
         self.report.complete = not unidentified
         if self.report.complete:
             self.report.outcome = "Complete: every row, sign and column was recovered exactly."
             return
         self.report.domain = domain
-        place = SCALES.index(domain) + 1
-        beyond = "" if domain == DOMAIN else f", and differs from it for some |x| <= {SCALES[place]}"
+        beyond = "" if domain == DOMAIN else f", and differs from it at |x| = {nearest:.3g}"
         self.report.outcome = (
             f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly like the oracle at "
             f"{self.report.fresh_points} fresh points in |x| <= {domain}{beyond}."

@@ -5,10 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from flint import fmpz, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.comparison import FINE_BITS, SCALES, agreement, farther, nearest_difference
+from precise.arithmetic import Batch
+from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, nearest_difference
 from precise.network import Network
 from precise.oracle import ExactOracle
 
@@ -42,6 +44,30 @@ def test_a_difference_in_one_corner_of_a_box_is_found_from_afar(seed: int) -> No
     far = farther(copy, oracle, Random(seed))
     assert far
     assert 11 / 12 <= nearest_difference(copy, oracle, far, Random(seed)) < 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_two_places_that_differ_the_search_comes_close_to_one(seed: int) -> None:
+    """Behind a bend: the gradient where the search begins does not lead to the nearest place."""
+    random = Random(seed)
+    inputs = 8
+    rows = [[random.randint(-9, 9) for _ in range(inputs)] for _ in range(6)]
+    biases = [random.randint(-9, 9) for _ in rows]
+    deep = [random.randint(-9, 9) for _ in rows]
+    true, copy = (
+        Network.from_rows([(rows, biases), ([[1] * 6, deep], [1, -1500]), ([[1, weight]], [0])]) for weight in (1, 0)
+    )
+    oracle = ExactOracle(true)
+    far = farther(copy, oracle, random)
+    assert far
+    before = oracle.queries
+    found = nearest_difference(copy, oracle, far, random)
+    assert oracle.queries - before < 2000
+    finding = Random(-1 - seed)
+    limit = int(found / MARGIN * 2**FINE_BITS)
+    nearer = [[finding.choice((-limit, limit)) for _ in range(inputs)] for _ in range(4000)]
+    points = Batch(fmpz_mat(nearer), fmpz(1) << FINE_BITS)
+    assert true.evaluate(points).rows() == copy.evaluate(points).rows()  # 256 corners are all that half the box has
 
 
 def test_without_a_point_that_differs_nothing_is_claimed() -> None:
