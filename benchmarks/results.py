@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 
 from benchmarks.rows import ROWS, Published, Row
-from benchmarks.runs import Run, proved
+from benchmarks.runs import Run, proved, proved_where_silent
 
 SUMMARY = (
     ("random", "10-5x2-1"),
@@ -25,8 +25,9 @@ INTRODUCTION = """\
 # Results
 
 Whole networks, every row of every layer, from queries to an exact oracle alone. *Proved* counts the runs whose copy
-`verify equal` proves to be the same function on every input; means and standard deviations (behind ±) are over these
-runs, or over all of a row that has none. Rows and signs are scored against the true network afterwards: a row is exact
+`verify equal` proves to be the same function on every input, and apart from them those that are proved on the inputs at
+which the weights that act nowhere that was seen are silent (`--where-silent`); means and standard deviations (behind ±)
+are over the runs of the first kind, or else the second, or else all. Rows and signs are scored against the true network afterwards: a row is exact
 when it is a rational multiple of the true one in every entry, its sign when the factor is positive. *Seconds* are by
 the clock, *Processor s* of the starting process: less where other work shared the machine. Memory is the largest of a
 run, the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1, *MNIST* and
@@ -125,7 +126,12 @@ def _groups(runs: Sequence[Run]) -> list[tuple[Row, str, list[Run]]]:
 
 def _counted(runs: Sequence[Run]) -> list[Run]:
     """The runs that figures are over."""
-    return [run for run in runs if proved(run)] or [run for run in runs if "queries" in run]
+    return _proved(runs) or [run for run in runs if "queries" in run]
+
+
+def _proved(runs: Sequence[Run]) -> list[Run]:
+    """Those proved on all inputs, or else those proved where what is not identified is silent."""
+    return [run for run in runs if proved(run)] or [run for run in runs if proved_where_silent(run)]
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------
@@ -134,6 +140,7 @@ def _counted(runs: Sequence[Run]) -> list[Run]:
 def _whole(row: Row, name: str, runs: Sequence[Run]) -> list[str]:
     start, counted, neurons = [name, f"{row.parameters:,}"], _counted(runs), sum(row.widths[1:-1])
     ratio = f"{sum(map(proved, runs))}/{len(runs)}" if runs else NOT_RUN
+    ratio += f", {silent} where silent" if (silent := sum(map(proved_where_silent, runs))) else ""
     if not counted:
         return [*start, ratio, *[""] * 6]
     return [
@@ -156,7 +163,7 @@ def _beside(row: Row, published: Published, name: str, runs: Sequence[Run]) -> l
         "-" if published.sign is None else f"{published.sign:g}",
         " and ".join(f"{q:,.0f}" for q in published.queries) or "-",
     ]
-    counted = [run for run in runs if proved(run)]
+    counted = _proved(runs)
     if not counted:
         return [*theirs, *[""] * 2, "none proved" if runs else NOT_RUN, *[""] * 3]
     prefix = "output layer" if published.layer == len(row.widths) - 1 else f"layer {published.layer}: "
@@ -228,7 +235,7 @@ def _provenance(runs: Sequence[Run]) -> str:
         f"- Versions: {'; '.join(versions)}",
         f"- Commit (+: changed since): {', '.join(_distinct(run['revision'] or 'unknown' for run in runs))}",
         *(f"- Measured by `{command}`" for command in _distinct(run["command"] for run in runs)),
-        "- This page by `python benchmarks/extraction.py --table FILE.json -o docs/results.md`",
+        "- This page by `python benchmarks/extraction.py --table docs/results.json -o docs/results.md`",
     ]
     return "\n".join(lines)
 

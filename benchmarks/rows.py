@@ -103,7 +103,7 @@ _MNIST = {
 
 
 def _mnist(shape: str, seeds: int) -> Row:
-    return Row("MNIST", shape, seeds, f"mnist_{shape.replace('-', '_')}.npz", _MNIST[shape])
+    return Row("MNIST", shape, seeds, f"mnist_{shape.replace('-', '_')}.npz", _MNIST.get(shape, ()))
 
 
 def _trained_by_others(shape: str, seeds: int, file: str = "") -> Row:
@@ -118,8 +118,8 @@ ROWS: tuple[Row, ...] = (
     Row("random", "784-128x2-1", published=(Published(2, (758, 1041), 30.5, (4.2e6,)),)),
     _mnist("784-8x2-1", 5),
     _mnist("784-16x2-1", 5),
-    _mnist("784-16x3-1", 3),
-    _mnist("784-16x8-1", 3),
+    _mnist("784-32x2-1", 3),
+    *(_mnist(f"784-16x{depth}-1", 3) for depth in range(3, 9)),
     _trained_by_others("784-8x2-1", 5),
     _trained_by_others("784-16x2-1", 5),
     _trained_by_others("784-32x2-1", 3),

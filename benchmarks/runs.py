@@ -208,3 +208,8 @@ def settled(run: Run, limit: float) -> bool:
 def proved(run: Run) -> bool:
     """Was the copy proved to be the same function?"""
     return bool(run["verdict"] == Outcome.EQUAL.value)
+
+
+def proved_where_silent(run: Run) -> bool:
+    """Was it proved where what is not identified is silent, as nothing was proved on all inputs?"""
+    return not proved(run) and bool(run.get("where_silent") == Outcome.EQUAL.value)

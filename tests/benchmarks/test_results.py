@@ -123,6 +123,19 @@ def test_a_proved_copy_with_parts_that_are_not_identified_is_listed_too():
     assert "Not all identified: layer 2 (4,000 queries" in section(text, "Runs that were not complete")
 
 
+def test_runs_proved_where_weights_are_silent_count_apart_and_give_the_figures_of_a_row_that_has_no_others():
+    name = "published 784-16x8-1"
+    silent = {"complete": False, "outcome": "Not all identified.", "verdict": "unknown", "where_silent": "equal"}
+    runs = [run(1, 300, 6.0, name, **silent), run(2, 500, 9.0, name, complete=False, verdict="unknown")]
+    line = cells(page(runs), "Whole networks", name)
+    assert line[2] == "0/2, 1 where silent"
+    assert line[5] == "300"
+    assert cells(page(runs), "Beside the published figures", f"{name}, layer 2")[6:8] == ["6.00", "300"]
+    both = [*runs, run(3, 400, 7.0, name)]
+    assert cells(page(both), "Whole networks", name)[2] == "1/3, 1 where silent"
+    assert cells(page(both), "Whole networks", name)[5] == "400"
+
+
 def test_runs_with_several_processes_have_their_own_line():
     parallel = run(1, 4400, 0.5, jobs=2, worker_megabytes=50.0)
     text = page([run(1, 4000, 1.0), parallel])
