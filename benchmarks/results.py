@@ -25,14 +25,14 @@ INTRODUCTION = """\
 # Results
 
 Whole networks, every row of every layer, from queries to an exact oracle alone. *Proved* counts the runs whose copy
-`verify equal` proves to be the same function on every input, and apart from them those that are proved on the inputs at
-which the weights that act nowhere that was seen are silent (`--where-silent`); means and standard deviations (behind ±)
-are over the runs of the first kind, or else the second, or else all. Rows and signs are scored against the true network afterwards: a row is exact
-when it is a rational multiple of the true one in every entry, its sign when the factor is positive. *Seconds* are by
-the clock, *Processor s* of the starting process: less where other work shared the machine. Memory is the largest of a
-run, the oracle's network included. *Random* networks are those of `precise.random_networks` with seed 1, *MNIST* and
-the health-care and digits rows are this project's own fixtures, and *published* ones were trained by others and are not
-part of this project."""
+`verify equal` proves to be the same function on every input, and apart from them those that are proved on the inputs
+at which the weights that act nowhere that was seen are silent (`--where-silent`); means and standard deviations
+(behind ±) are over the runs of the first kind, or else the second, or else all. Rows and signs are scored against the
+true network afterwards: a row is exact when it is a rational multiple of the true one in every entry, its sign when
+the factor is positive. *Seconds* are by the clock, *Processor s* of the starting process: less where other work
+shared the machine. Memory is the largest of a run, the oracle's network included. *Random* networks are those of
+`precise.random_networks` with seed 1, *MNIST* and the health-care and digits rows are this project's own fixtures,
+and *published* ones were trained by others and are not part of this project."""
 
 BESIDE = """\
 ## Beside the published figures
