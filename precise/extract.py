@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 from time import perf_counter
@@ -281,7 +281,7 @@ class _Run:
         before = self.kept()
         fewer = min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
-        if len(first.result.rows) > width * MOST_ROWS:
+        if len(first.result.rows) > width * MOST_ROWS and not first.refuted:
             return self.found(first, width)
         after = self.kept()
         self.restore(before)
@@ -472,6 +472,8 @@ class _Run:
         """Solve the outputs; if that fails the last layer is again as it was."""
         layer = list(self.known.layers[-1])
         result, below = self.solve_outputs(missing, lacking, left_out, orders)
+        if below.contradictory and (missing, lacking) != (self.missing, self.lacking):
+            result = replace(result, rows=(), reason="more neurons act on both sides than any further ones explain")
         if not result.rows:
             self.known.replace_last(layer)
         return result, below

@@ -25,8 +25,7 @@ def open_row(partial: PartialRow, features: int, most: int) -> OpenRow | None:
     The equations are homogeneous. Of their solutions those at which the first lead vanishes are what is open: the lead
     is other than 0 at the row.
     """
-    unknowns = len(partial.equations[0])
-    if not 1 <= unknowns - 1 - len(partial.equations) <= most:
+    if not 1 <= partial.open <= most:
         return None
     lead = partial.leads[0]
     solutions = kernel(partial.equations)

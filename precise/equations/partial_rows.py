@@ -39,6 +39,11 @@ class PartialRow:
         """The equations modulo a large prime."""
         return [[v % PRIME for v in equation] for equation in self.equations]
 
+    @property
+    def open(self) -> int:
+        """How many combinations of the row's entries are not known, beside its scale."""
+        return len(self.equations[0]) - 1 - len(self.equations)
+
     def contradicts_itself(self) -> bool:
         """Is a form that is not 0 at the row 0 wherever the equations hold? (Modulo a prime.)"""
         return any(

@@ -269,7 +269,7 @@ class LayerSearch:
 
     def _wanted(self, enough: int) -> Iterator[Candidate | None]:
         """What to follow next, as things stand when it is asked for, until a decision is due or patience ends."""
-        while len(self.result.rows) < enough:
+        while len(self.result.rows) < enough and not self.refuted:
             self._doubted()
             self._dry_spell()
             if self._fresh and not self._due:
@@ -309,6 +309,9 @@ class LayerSearch:
         self._anew *= 2
         self._attempted.clear()
         self._fresh = True
+        if self.below.free and self.below.signs is None:
+            self.below.learn_parts(self._partial.rows)
+            self._due = self._due or self.below.ready(self._vectors())
         if self._since >= WITHOUT_WHEN_DRY and not self.below.separate and not self._postpone() and self._accounted():
             self._suggested += self._unfinished(close=True, most=FEW)
 
@@ -413,6 +416,11 @@ class LayerSearch:
         return known and self.result.queries - self._spent >= LATER
 
     @property
+    def refuted(self) -> bool:
+        """Does what is missing below act, though it was taken to be without effect?"""
+        return self._supposed and self.below.contradictory
+
+    @property
     def unexplained(self) -> bool:
         """Were critical points met that no row explains, and not followed, for there were rows enough?"""
         return bool(self._waiting)
@@ -450,7 +458,7 @@ class LayerSearch:
         found = []
         for partial in self._partial.rows:
             fresh = close or partial.equations not in self._attempted
-            few = most is None or self._unknowns - 1 - len(partial.equations) <= most
+            few = most is None or partial.open <= most
             if fresh and few and completable(partial, self.features, close):
                 self._attempted.add(partial.equations)
                 found.append(Unfinished(partial, close))
@@ -597,6 +605,7 @@ class LayerSearch:
         if final and self.below.free:  # with separate sides, every part was learned from when it was put together
             for part in self._partial.rows:
                 self.below.learn_part(part)
+            self.below.learn_parts(self._partial.rows)
         whole_rows, vectors = self._whole_rows(), self._vectors()
         decision = self.below.decide(vectors, final, len(vectors) >= self._width)
         if decision is None:

@@ -15,9 +15,10 @@ from flint import fmpq
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import open_row
-from precise.equations.partial_rows import PartialRow
+from precise.equations.partial_rows import Equations, PartialRow
 from precise.equations.row_system import rank_modulo_prime
 from precise.regions.local_map import Known, Row, passed_on
+from precise.signs.elimination import signs_not_refuted
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
 from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_signs, with_weight
 from precise.signs.open_part import signs_of_part
@@ -61,9 +62,11 @@ class LayerBelow:
         self.lacking = lacking
         self.ignored_lacking = ignored_lacking
         self._random = random
-        self._count = len(known.layers[index]) if index >= 0 else 0
+        self._rows_found = tuple(known.layers[index]) if index >= 0 else ()
+        self._count = len(self._rows_found)
         self.features = [[j] for j in range(self._count)]  # of the next layer, by neuron
         self._evidence = SignEvidence(self._count)
+        self._looked_at: frozenset[Equations] = frozenset()  # parts, together
         self.signs: list[Sign] | None = None if index >= 0 else []
         self.twins = self.always_active = 0
         self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on
@@ -91,6 +94,18 @@ class LayerBelow:
         """Does a row have unknowns for both sides of every neuron?"""
         return self.signs is None and not self.free
 
+    @property
+    def contradictory(self) -> bool:
+        """Were more neurons seen to act on both sides than any further ones of the layer explain?
+
+        A further neuron either has its hyperplane in common with one of them, or never changes its state; then all of
+        them act on both sides, if its own weights are a combination of theirs, which span everything.
+        """
+        if self.free or self._evidence.signs().count(Sign.BOTH) <= (further := self._missing + self._ignored):
+            return False
+        weights = [row.plus for row in self._rows_found]
+        return not further or rank_modulo_prime(weights) < len(weights[0])
+
     def learn(self, acting: Set[int]) -> None:
         """Take in sides that a walk has shown to act: unknowns (plus ..., minus ...) that are other than 0."""
         if self.separate:
@@ -110,6 +125,14 @@ class LayerBelow:
         told = signs_of_part(self._known.layers[self._index][: self._count], known, self._random, self._blurred)
         self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
 
+    def learn_parts(self, parts: Sequence[PartialRow]) -> None:
+        """Take in what partial rows tell together of a layer with dependent rows of which no neuron is missing."""
+        fresh = frozenset(part.equations for part in parts)
+        if self.free and self.signs is None and not (self._missing or self._ignored or fresh <= self._looked_at):
+            self._looked_at = fresh
+            told = signs_not_refuted(self._known.layers[self._index][: self._count], parts, self.lacking)
+            self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
+
     def unseen(self) -> list[int]:
         """The neurons of which no row tells the sign so far."""
         return [j for j, sign in enumerate(self._evidence.signs()) if sign is Sign.UNSEEN] if self.separate else []
@@ -128,7 +151,7 @@ class LayerBelow:
         if self.signs is not None:
             return False
         if self.free:
-            return self._settled(vectors, final=False) is not None
+            return self._settled(vectors, final=False) is not None or Sign.UNSEEN not in self._evidence.signs()
         self._see(vectors)
         return Sign.UNSEEN not in self._evidence.signs()
 
@@ -252,10 +275,10 @@ class LayerBelow:
         return {p for _, p in self.ignored_lacking}
 
     def _by_parts(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
-        """By what partial rows tell, if the whole ones agree; a neuron of which nothing tells keeps both sides."""
+        """By what partial rows tell, if the whole ones agree; at the end what nothing tells keeps both sides."""
         signs = self._evidence.signs()
         known = [sign for sign in signs if sign is not Sign.UNSEEN]
-        if not final or not known or Sign.BOTH in known:
+        if not known or Sign.BOTH in known or not (final or len(known) == len(signs)):
             return None
         return with_signs(self._known.layers[self._index][: self._count], self._rows(vectors), signs)
 

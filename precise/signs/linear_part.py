@@ -236,28 +236,38 @@ def _read_off(
 ) -> frozenset[tuple[int, int]]:
     """Weights that were lacking, from the linear part rest_p = sum over neurons i of v_i (true - assumed weight)_ip.
 
+    What never changes state adds multiples of one column each, which features that no weight is lacking of tell.
     Corrects the neurons' rows, the coefficients (a row is rescaled to integers) and the rest in place.
     """
     solved: set[tuple[int, int]] = set()
     for row, p in product(rest, untold):
         row[p] = fmpq(0)
-    for p in sorted({p for _, p in lacking} - untold):
+    blurred = {p for _, p in lacking}
+    passed = _independent_columns(rest, [p for p in range(len(rest[0]) if rest else 0) if p not in blurred])
+    for p in sorted(blurred - untold):
         acting = [i for i, q in sorted(lacking) if q == p and turned[i].plus[p] >= 0]
-        table = [[row[i] for i in acting] for row in coefficients]
-        right = [row[p] for row in rest]
-        if not acting or _rank(table) < len(acting) or _rank(_joined(table, right)) > len(acting):
+        table = [[*(row[i] for i in acting), *others] for row, others in zip(coefficients, passed, strict=True)]
+        right, unknowns = [row[p] for row in rest], len(acting) + len(passed[0])
+        checked = len(rest) > unknowns or not passed[0]
+        if not acting or not checked or _rank(table) < unknowns or _rank(_joined(table, right)) > unknowns:
             continue
-        excess = _solve(table, right)
-        for i, delta in zip(acting, excess, strict=True):
+        for i, delta in zip(acting, _solve(table, right), strict=False):
             if not delta:  # the true weight is not the assumed one: the neuron is off where p is on
                 continue
+            for row, left in zip(coefficients, rest, strict=True):
+                left[p] -= row[i] * delta
             turned[i], factor = with_weight(turned[i], p, delta)
             for row in coefficients:
                 row[i] /= factor
             solved.add((i, p))
-        for row in rest:
-            row[p] = fmpq(0)
     return frozenset(solved)
+
+
+def _independent_columns(matrix: Matrix, among: Sequence[int]) -> Matrix:
+    """Columns that span those at these places, shape (rows, rank)."""
+    part = [[row[p] for p in among] for row in matrix]
+    chosen = _pivots(part) if part and among else []
+    return [[row[c] for c in chosen] for row in part]
 
 
 def _joined(table: Matrix, right: Sequence[fmpq]) -> Matrix:

@@ -202,6 +202,51 @@ def test_a_weight_that_was_lacking_is_read_off(seed: int, stand_in: int) -> None
     planted.check(settled)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("stand_in", [0, 1 << 40])
+@pytest.mark.parametrize("active", [1, 2])
+def test_a_weight_that_was_lacking_is_read_off_beside_what_never_changes_state(
+    seed: int, stand_in: int, active: int
+) -> None:
+    planted = Planted(seed, 8, 5, active + 2, active=active)
+    layer, rows = with_lacking_weight(planted, stand_in)
+    settled = settle(layer, rows, active, Random(0), frozenset({(0, 2)}))
+    assert settled is not None
+    assert settled.solved == {(0, 2)}
+    assert settled.always_active == active
+    assert list(settled.signs) == expected(planted)
+    planted.check(settled)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_weight_is_not_read_off_where_no_row_is_left_to_check_it(seed: int) -> None:
+    """Two rows and two unknowns, the weight and that of what never changes state, always have a solution."""
+    planted = Planted(seed, 8, 5, 2, active=1)
+    layer, rows = with_lacking_weight(planted)
+    settled = settle(layer, rows, 1, Random(0), frozenset({(0, 2)}))
+    assert settled is not None
+    assert settled.solved == frozenset()
+
+
+def below_that_saw(layer: list[Row], both: int, missing: int = 0, ignored: int = 0) -> LayerBelow:
+    below = LayerBelow(Known(len(layer[0].plus), [layer, []]), 0, missing, Random(0), ignored=ignored)
+    below.learn({*range(len(layer)), *(len(layer) + j for j in range(both))})
+    return below
+
+
+@pytest.mark.parametrize(
+    ("features", "both", "ignored", "contradictory"),
+    [(5, 0, 0, False), (5, 1, 0, True), (4, 4, 0, True), (5, 1, 1, False), (5, 2, 1, True), (4, 4, 1, False)],
+)
+def test_no_more_neurons_act_on_both_sides_than_further_ones_explain(
+    features: int, both: int, ignored: int, contradictory: bool
+) -> None:
+    """Of four neurons; one that never changes state lets all of them act on both sides where these span everything."""
+    layer = Planted(1, features, 4, 1).layer
+    assert below_that_saw(layer, both, ignored=ignored).contradictory is contradictory
+    assert not below_that_saw(layer, both, missing=1).contradictory, "with a free linear part no sides are told apart"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_weight_of_a_feature_that_acted_nowhere_is_not_read_off(seed: int) -> None:
     """0 stands in the linear part then, which tells nothing."""
@@ -364,7 +409,7 @@ def test_an_ignored_weight_on_which_no_two_rows_agree_is_left_out() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_part_tells_no_signs_by_inputs_that_a_neuron_lacks_the_weight_of(seed: int) -> None:
     planted = Planted(seed, 5, 8, 2)
-    part = open_row(part_of(planted, 0, [2]), 13, 4)
+    part = open_row(part_of(planted, planted.rows[0], [2]), 13, 4)
     assert part is not None
     wrong = [replace(row, plus=(0, *row.plus[1:])) for row in planted.layer]
     assert signs_of_part(wrong, part, Random(seed)) == {}
@@ -382,9 +427,9 @@ def test_too_few_rows_or_features_beside_always_active_neurons_leave_signs_open(
     assert least_rank_jointly(weights, values, linear, active) is None
 
 
-def part_of(planted: Planted, number: int, apart: list[int]) -> PartialRow:
+def part_of(planted: Planted, row: FreeRow, apart: list[int]) -> PartialRow:
     """A row whose surface never crosses these neurons: their coefficients and multiples of their weights are open."""
-    row, count, features = planted.rows[number], len(planted.weights), planted.features
+    count, features = len(planted.weights), planted.features
     truth = [*row.v, *row.linear, row.bias]
     scale = common_denominator(truth)
     whole = [int((v * scale).p) for v in truth]
@@ -408,7 +453,7 @@ def part_of(planted: Planted, number: int, apart: list[int]) -> PartialRow:
 @pytest.mark.parametrize("apart", [[], [1], [2], [1, 4], [0, 2, 3]])
 def test_a_row_with_an_open_part_tells_the_signs_of_the_other_neurons(seed: int, apart: list[int]) -> None:
     planted = Planted(seed, 5, 8, 2)
-    part = part_of(planted, 0, apart) if apart else None
+    part = part_of(planted, planted.rows[0], apart) if apart else None
     if part is None:
         row = [int(v.p) for v in primitive([*planted.rows[0].v, *planted.rows[0].linear, planted.rows[0].bias])]
         known = OpenRow(Row.of(row, 13), ())
@@ -422,7 +467,7 @@ def test_a_row_with_an_open_part_tells_the_signs_of_the_other_neurons(seed: int,
 
 def test_an_always_active_neuron_leaves_the_signs_of_a_single_part_open() -> None:
     planted = Planted(2, 5, 8, 2, active=1)
-    known = open_row(part_of(planted, 0, [1]), 13, 4)
+    known = open_row(part_of(planted, planted.rows[0], [1]), 13, 4)
     assert known is not None
     assert signs_of_part(planted.layer, known, Random(0)) == {}
 
@@ -434,9 +479,9 @@ def test_a_layer_is_decided_by_parts_of_rows_and_what_none_tells_keeps_both_side
         row[6] = 0  # the last neuron acts on no row
     known = Known(4, [planted.layer, []])
     below = LayerBelow(known, 0, 0, Random(seed))
-    below.learn_part(part_of(planted, 0, [1]))
+    below.learn_part(part_of(planted, planted.rows[0], [1]))
     assert below.decide([], final=False) is None
-    below.learn_part(part_of(planted, 1, [2]))
+    below.learn_part(part_of(planted, planted.rows[1], [2]))
     decision = below.decide([], final=True)
     assert decision is not None
     assert below.signs == [*expected(planted)[:6], Sign.UNSEEN]
