@@ -106,10 +106,10 @@ def judge(true: Network, result: Extraction) -> str:
     return names.get(decided, "unproved")
 
 
-def differ(first: Network, second: Network, size: int) -> bool:
+def differ(first: Network, second: Network, size: float) -> bool:
     """Do two networks differ at one of many random points in |x| <= size?"""
-    random = Random(size)
-    parts = [random.choice((size, size >> 3)) or 1 for _ in range(POINTS)]
+    random, whole = Random(size), fmpq(*size.as_integer_ratio())
+    parts = [random.choice((whole, whole / 8)) for _ in range(POINTS)]
     rows = [[fmpq(random.randint(-997, 997) * p, 997) for _ in range(first.input_width)] for p in parts]
     points = Batch.from_rows(rows)
     return first.evaluate(points).rows() != second.evaluate(points).rows()

@@ -29,6 +29,7 @@ STEPS = (1e-3, 0.3, 1.0)  # the least, first and largest scale of a step, of the
 GAIN, LOSS = 1.3, 0.7  # of the scale after a round: did more than a fifth of its points differ, or none?
 TURN = 8  # rounds between steps along gradients
 HALVINGS = 12  # of the way to the origin
+PART = 2.0**-3  # boxes smaller than 1 are multiples of this
 MARGIN = 2  # no box is stated beyond this part of the way to the nearest difference: a nearer one may not be found
 STEERED = 512  # queries for gradients of the difference, unless one alone takes more
 BEYOND = (8, 4, 2, 0)  # 2^-8 to 1 of the way to where a difference should begin, further on than that
@@ -43,21 +44,26 @@ Row = list[int]  # a point in all inputs, in units of 2^-FINE_BITS
 class Agreement:
     """What comparing a network with its oracle has shown."""
 
-    scale: int  # the largest of SCALES up to which no fresh point showed a difference; 0: none
+    scale: float  # the largest scale up to which no fresh point showed a difference; 0: none
     differing: list[Row]  # fresh points beyond it that do
 
 
-def agreement(network: Network, oracle: Oracle, random: Random, points: int) -> Agreement:
-    """Compare a network with the oracle at fresh points with |x_i| <= s, for s in SCALES; exact answers, exactly.
+def agreement(
+    network: Network, oracle: Oracle, random: Random, points: int, scales: Sequence[float] = SCALES
+) -> Agreement:
+    """Compare a network with the oracle at fresh points with |x_i| <= s, for the scales s; exact answers, exactly.
 
     Costs up to `points` queries, in all inputs at once.
+
+    Args:
+        scales: in rising order, multiples of PART.
 
     Raises:
         BudgetExceeded, OracleError: from the oracle.
     """
-    agreed = 0
-    for scale in SCALES:
-        rows = [_fresh(network, scale, number, random) for number in range(points // len(SCALES))]
+    agreed: float = 0
+    for scale in scales:
+        rows = [_fresh(network, scale, number, random) for number in range(points // len(scales))]
         if found := _differing(network, oracle, rows):
             return Agreement(agreed, found)
         agreed = scale
@@ -165,15 +171,26 @@ def _size(row: Row) -> int:
     return max(map(abs, row))
 
 
-def _fresh(network: Network, scale: int, number: int, random: Random) -> Row:
+def stated_box(agreed: float, nearest: float) -> float:
+    """The largest box to state, |x_i| <= this: a multiple of PART, whole from 1 on; 0: none.
+
+    Args:
+        agreed: no fresh point in this box showed a difference.
+        nearest: max |x_i| of the nearest point that was found to show one.
+    """
+    box = min(agreed, nearest / MARGIN)
+    return int(box) if box >= 1 else int(box / PART) * PART
+
+
+def _fresh(network: Network, scale: float, number: int, random: Random) -> Row:
     """A point in |x_i| <= scale: inside it, on a face of a random dimension, at any corner or one that is outermost."""
-    inputs, end = network.input_width, scale << FRESH_BITS
+    inputs, end = network.input_width, int(scale * 2.0**FRESH_BITS)
     kind = number % 5
     if kind >= 3:
         row = [end if w > 0 else -end for w in _direction(network, random)]
     else:
         signs = random.getrandbits(inputs)
-        inner = [(random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * scale for _ in range(inputs)]
+        inner = [((random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * end) >> FRESH_BITS for _ in range(inputs)]
         share = (0.0, 1.0, random.random())[kind]
         row = [(end if signs >> i & 1 else -end) if random.random() < share else v for i, v in enumerate(inner)]
     return [v << (FINE_BITS - FRESH_BITS) for v in row]

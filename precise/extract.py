@@ -23,12 +23,12 @@ from precise.comparison import (
     FARTHER,
     FINE_BITS,
     FRESH_POINTS,
-    MARGIN,
     MORE_POINTS,
     SCALES,
     agreement,
     farther,
     nearest_difference,
+    stated_box,
 )
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
@@ -38,7 +38,7 @@ from precise.layers.always_active import handing_on, without_idle
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
-from precise.layers.linear_rest import told_apart
+from precise.layers.linear_rest import sides_told, told_apart
 from precise.layers.lines import SearchedLine, unexplained
 from precise.layers.output_layer import OutputResult, OutputRow, both_sides, solve_outputs
 from precise.layers.overlooked import LastSearch
@@ -599,13 +599,17 @@ class _Run:
             lacking: by (layer, row) from 0; changed in place.
         """
         report, last = self.report.layers[-1], len(self.known.layers) - 1
-        told = told_apart(self.known, outputs, {n: fs for (layer, n), fs in lacking.items() if layer == last})
-        if told is None or len(told.rows) != len(report.neurons):
+        absent = {n: features for (layer, n), features in lacking.items() if layer == last}
+        turned = sides_told(self.known, outputs, absent)
+        if turned is None or len(turned) != len(report.neurons):
             return outputs
-        self.known.replace_last(told.rows)
-        for neuron, negative in zip(report.neurons, told.negative, strict=True):
+        for neuron, negative in zip(report.neurons, turned, strict=True):
             neuron.sign = "negative" if negative else "positive"
         report.always_active = 0
+        told = told_apart(self.known, outputs, absent)
+        if told is None:
+            return outputs
+        self.known.replace_last(told.rows)
         for where in [where for where in lacking if where[0] == last]:
             del lacking[where]
         lacking.update({(last, n): features for n, features in told.lacking.items()})
@@ -656,14 +660,18 @@ class _Run:
                 differing += farther(wider, self.oracle, self.random)
             sizes = [max(map(abs, point)) / 2.0**FRACTION_BITS for point in self.wrong]
             nearest = min([nearest_difference(wider, self.oracle, differing, self.random), *sizes])
-            domain = int(min(agreed.scale, nearest / MARGIN))
+            domain = stated_box(agreed.scale, nearest)
+            asked = points * sum(scale <= domain for scale in SCALES) // len(SCALES)
+            if domain and not asked:
+                asked = points // len(SCALES)
+                domain = agreement(network, self.oracle, self.random, asked, (domain,)).scale
             if domain < DOMAIN:
                 unidentified = unidentified or twins
             if not domain or (domain < DOMAIN and not unidentified):
                 raise _Incomplete("the recovered network differs from the oracle at a fresh point")
             if nearest < math.inf and not unidentified:
                 raise _Incomplete(f"the recovered network differs from the oracle at |x| = {nearest:.3g}")
-        self.report.fresh_points = points * sum(scale <= domain for scale in SCALES) // len(SCALES)
+        self.report.fresh_points = asked
         self.report.complete = not unidentified
         if self.report.complete:
             self.report.outcome = "Complete: every row, sign and column was recovered exactly."
@@ -672,5 +680,5 @@ class _Run:
         beyond = "" if domain == DOMAIN else f", and differs from it at |x| = {nearest:.3g}"
         self.report.outcome = (
             f"Not all identified: {'; '.join(unidentified)}. What was found answers exactly like the oracle at "
-            f"{self.report.fresh_points} fresh points in |x| <= {domain}{beyond}."
+            f"{self.report.fresh_points} fresh points in |x| <= {domain:g}{beyond}."
         )

@@ -73,7 +73,7 @@ class Report:
     seconds: float = 0.0
     stages: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> queries, seconds
     output_equations: int = 0  # that held beyond full rank when the output layer was solved
-    domain: int | None = None  # |x_i| up to which what was not identified made no difference; None: nothing to state
+    domain: float | None = None  # |x_i| up to which what was not identified made no difference; None: nothing to state
     fresh_points: int = 0  # random points in all inputs where the result answered exactly like the oracle
     longest_query_bits: int = 0  # fractional bits of the longest coordinate that was asked
     peak_megabytes: float = 0.0

@@ -31,27 +31,36 @@ class ToldApart:
     lacking: dict[int, frozenset[int]]  # features whose weight a row lacks
 
 
+def sides_told(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int, Set[int]]) -> list[bool] | None:
+    """Which neurons of the last layer act on their other sides, if what it hands on linearly has one explanation.
+
+    It may tell them though weights cannot be shared out: it is looked at in features of which no row lacks the weight,
+    nor what is handed on linearly.
+    """
+    rows = known.layers[-1]
+    neurons = [n for n, row in enumerate(rows) if not row.linear]
+    if not handing_on(rows):
+        return None
+    told = [p for p in range(len(rows[0].plus)) if not any(p in absent for absent in lacking.values())]
+    return _turned(rows, neurons, told, outputs, [handed_on(rows, output.weights) for output in outputs])
+
+
 def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int, Set[int]]) -> ToldApart | None:
     """The last layer's neurons on their sides, if these explain all that it hands on linearly; else None.
 
     Args:
         known: all hidden layers.
         lacking: features whose weight a row of the last layer lacks. A row that acts on its other side gets them from
-            the linear function, but for those that this lacks itself: of a feature that was on nowhere nothing is told.
+            the linear function.
     """
     rows = known.layers[-1]
     neurons = [n for n, row in enumerate(rows) if not row.linear]
-    if not handing_on(rows):
-        return None
-    features = range(len(rows[0].plus))
-    told = [p for p in features if not any(p in absent for absent in lacking.values())]
-    untold = {p for n, absent in lacking.items() if rows[n].linear for p in absent}
-    rest = [handed_on(rows, output.weights) for output in outputs]
-    turned = _turned(rows, neurons, told, outputs, rest)
+    turned = sides_told(known, outputs, lacking)
     if turned is None:
         return None
+    rest = [handed_on(rows, output.weights) for output in outputs]
     given = [[o.weights[n] * turn for n, turn in zip(neurons, turned, strict=True)] for o in outputs]
-    completed = _completed(rows, neurons, given, rest, lacking, untold)
+    completed = _completed(rows, neurons, given, rest, lacking)
     if completed is None:
         return None
     alone = Known(known.inputs, [*known.layers[:-1], [rows[n] for n in neurons]])
@@ -64,16 +73,12 @@ def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int,
     ]
     whole = [[*weights, fmpq(rows[n].bias)] for n, weights in zip(neurons, completed, strict=True)]
     scaled = with_rows(alone, found, len(alone.layers) - 1, whole)
-    still = [
-        frozenset(lacking.get(n, ())) & untold if turn else lacking.get(n, ())
-        for n, turn in zip(neurons, turned, strict=True)
-    ]
-    sides = zip(alone.layers[-1], turned, still, strict=True)
+    sides = list(zip(neurons, alone.layers[-1], turned, strict=True))
     return ToldApart(
-        [row.without(list(absent)).negated() if turn else row for row, turn, absent in sides],
+        [row.negated() if turn else row for _, row, turn in sides],
         scaled,
         turned,
-        {place: frozenset(absent) for place, absent in enumerate(still) if absent},
+        {place: frozenset(lacking[n]) for place, (n, _, turn) in enumerate(sides) if not turn and lacking.get(n)},
     )
 
 
@@ -116,15 +121,13 @@ def _completed(
     given: Sequence[Sequence[fmpq]],
     rest: Sequence[Sequence[fmpq]],
     lacking: Mapping[int, Set[int]],
-    untold: Set[int],
 ) -> list[list[fmpq]] | None:
     """The neurons' weights with which -given . weights is the rest, for every output; None if there are no such.
 
     A feature whose weight more than one neuron lacks that is given away cannot be shared out.
     """
     found = [[fmpq(w) for w in rows[n].plus] for n in neurons]
-    told = [p for p in range(len(rows[0].plus)) if p not in untold]
-    for p in told:
+    for p in range(len(rows[0].plus)):
         open_ones = [
             place for place, n in enumerate(neurons) if p in lacking.get(n, ()) and any(own[place] for own in given)
         ]
@@ -139,6 +142,7 @@ def _completed(
             elif own[open_ones[0]]:
                 found[open_ones[0]][p] = missing / own[open_ones[0]]
     for own, handed in zip(given, rest, strict=True):
-        if any(sum((v * w[p] for v, w in zip(own, found, strict=True)), handed[p]) for p in told):
-            return None
+        for p, value in enumerate(handed):
+            if sum((v * w[p] for v, w in zip(own, found, strict=True)), value):
+                return None
     return found

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precise.arithmetic import Batch
-from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, nearest_difference
+from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, nearest_difference, stated_box
 from precise.network import Network
 from precise.oracle import ExactOracle
 
@@ -68,6 +68,22 @@ def test_of_two_places_that_differ_the_search_comes_close_to_one(seed: int) -> N
     nearer = [[finding.choice((-limit, limit)) for _ in range(inputs)] for _ in range(4000)]
     points = Batch(fmpz_mat(nearer), fmpz(1) << FINE_BITS)
     assert true.evaluate(points).rows() == copy.evaluate(points).rows()  # 256 corners are all that half the box has
+
+
+@pytest.mark.parametrize(
+    ("agreed", "nearest", "box"),
+    [(1024, float("inf"), 1024), (1024, 2048, 1024), (64, 100, 50), (1, 1.2, 0.5), (1, 0.3, 0.125), (1, 0.2, 0)],
+)
+def test_the_box_that_is_stated_ends_at_half_of_the_way(agreed: float, nearest: float, box: float) -> None:
+    assert stated_box(agreed, nearest) == box
+
+
+def test_fresh_points_are_asked_in_boxes_smaller_than_1_too() -> None:
+    first, second = (Network.from_rows([([[1, 1, 1]], [-2]), ([[weight]], [0])]) for weight in (0, 1))
+    assert agreement(first, ExactOracle(second), Random(1), 64).scale == 0
+    found = agreement(first, ExactOracle(second), Random(1), 64, (0.5, 0.625, 0.75, 1.0))  # 2/3 in the corner
+    assert found.scale == 0.625
+    assert all(0.625 * 2**FINE_BITS < max(map(abs, row)) <= 0.75 * 2**FINE_BITS for row in found.differing)
 
 
 def test_without_a_point_that_differs_nothing_is_claimed() -> None:

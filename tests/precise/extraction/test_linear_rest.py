@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from precise.layers.linear_rest import told_apart
+from precise.layers.linear_rest import sides_told, told_apart
 from precise.layers.output_layer import OutputRow
 from precise.network import Network
 from precise.random_networks import random_network
-from precise.regions.aim import to_point
 from precise.regions.local_map import Known, Row
 from tests.precise.extraction.test_overlooked import values
 from tests.precise.extraction.test_postponed import whole
@@ -59,23 +58,20 @@ def test_signs_and_a_lacking_weight_follow_from_what_is_handed_on(shape: str, se
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_signs_follow_without_a_feature_that_was_on_nowhere(seed: int) -> None:
-    """Two neurons of those that act on their other side lack its weight, and so does what is handed on linearly."""
+def test_signs_are_told_also_where_weights_cannot_be_shared_out(seed: int) -> None:
+    """Two neurons that act on their other sides lack a weight, and so does what is handed on linearly."""
     random = Random(seed)
     negative = set(random.sample(range(6), random.randint(2, 5)))
-    known, outputs, true, expected = one_sided(random_network("8-6x3-1", seed), negative)
+    known, outputs, _, _ = one_sided(random_network("8-6x3-1", seed), negative)
     lack = random.sample(sorted(negative), 2)
     rows = [row.without([3]) if n in lack or row.linear else row for n, row in enumerate(known.layers[-1])]
     lacking = {n: frozenset({3}) for n in (*lack, 6)}
-    told = told_apart(Known(known.inputs, [*known.layers[:-1], rows]), outputs, lacking)
-    assert told is not None
-    assert told.negative == [n in negative for n in range(6)]
-    assert told.lacking == {n: frozenset({3}) for n in lack}
-    copy = Known(known.inputs, [*known.layers[:-1], told.rows])
-    features = true.preactivations([to_point(point) for point in POINTS])[-2]
-    off = np.array([point for point, values in zip(POINTS, features, strict=True) if values[3] <= 0])
-    assert len(off) >= 32
-    assert values(copy, told.outputs, off) == values(true, expected, off)
+    blurred = Known(known.inputs, [*known.layers[:-1], rows])
+    assert sides_told(blurred, outputs, lacking) == [n in negative for n in range(6)]
+    assert told_apart(blurred, outputs, lacking) is None
+    passed = Known(known.inputs, [*known.layers[:-1], [*known.layers[-1][:-1], rows[-1]]])
+    assert sides_told(passed, outputs, {6: frozenset({3})}) == [n in negative for n in range(6)]
+    assert sides_told(passed, outputs, {}) is None, "as if nothing were handed on of that feature"
 
 
 def test_what_more_than_the_neurons_hand_on_is_left_alone() -> None:
