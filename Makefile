@@ -61,10 +61,11 @@ bench: $(STAMP) ## the cost of arithmetic against bare FLINT and mpmath
 	@mkdir -p $(BUILD)
 	$(BIN)/python benchmarks/arithmetic.py --json $(BUILD)/arithmetic.json
 
-results: $(STAMP) ## docs/results.md: whole extractions, several seeds each (hours)
+results: $(STAMP) ## docs/results.md and .json: whole extractions, several seeds each (hours)
 	@mkdir -p $(BUILD)
 	$(BIN)/python benchmarks/extraction.py --json $(BUILD)/extraction.json --resume
-	$(BIN)/python benchmarks/extraction.py --table $(BUILD)/extraction.json -o docs/results.md --readme README.md
+	cp $(BUILD)/extraction.json docs/results.json
+	$(BIN)/python benchmarks/extraction.py --table docs/results.json -o docs/results.md --readme README.md
 
 docs: $(STAMP) ## the site, in docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build

@@ -2,7 +2,7 @@
 
     python benchmarks/extraction.py --json build/extraction.json                      # what the project holds
     python benchmarks/extraction.py --json build/extraction.json --resume --models DIR    # and published networks
-    python benchmarks/extraction.py --table build/extraction.json -o docs/results.md      # the table
+    python benchmarks/extraction.py --table docs/results.json -o docs/results.md          # the table of the runs kept
 
 The file is written after every run; --resume keeps its runs and does the missing ones. Scoring against the true network
 happens here, apart from the extraction. Published figures are from [FMSH24] and for the named layer alone; ours are

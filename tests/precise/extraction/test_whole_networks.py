@@ -74,13 +74,13 @@ def test_what_is_not_identified_is_never_claimed(seed: int) -> None:
         assert answers(result.network, seed, size) == answers(network, seed, size), kinds
 
 
-def answers(network: Network, seed: int, size: int) -> list[list[fmpq]]:
+def answers(network: Network, seed: int, size: float) -> list[list[fmpq]]:
     """Outputs at random rational points in |x| <= size, at many scales."""
     random = Random(seed)
     rows = []
-    for scale in [scale for scale in (1, 8, 64, 1023) if scale <= size]:
+    for scale in [fmpq(scale) for scale in (1, 8, 64, 1023) if scale <= size] or [fmpq(*size.as_integer_ratio())]:
         for _ in range(25):
-            rows.append([fmpq(random.randint(-997, 997) * scale, 997) for _ in range(network.input_width)])
+            rows.append([random.randint(-997, 997) * scale / 997 for _ in range(network.input_width)])
     return network.evaluate(Batch.from_rows(rows)).rows()
 
 
@@ -235,3 +235,13 @@ def test_a_doubtful_row_is_not_taken_where_hardly_anything_varies() -> None:
     assert found.network is not None
     assert found.report.layers[0].rows == 4
     assert prove_equal(network, found.network).outcome is not Outcome.DIFFERENT
+
+
+def test_what_is_missing_below_is_reckoned_with_where_too_many_neurons_would_act_on_both_sides() -> None:
+    """A weight of layer 3 acts where its neuron was not seen; taken to be without effect, it mixes up rows of layer 4."""
+    network, _ = planted_network(133, depth=6, width=12, outputs=4, planted=3)
+    found = extract(ExactOracle(network), network.widths, 133)
+    assert found.network is not None, found.report.outcome
+    assert [layer.opposite_twins for layer in found.report.layers] == [0, 0, 0, 0]
+    assert found.report.domain == 1024
+    assert answers(found.network, 1, 1024) == answers(network, 1, 1024)
