@@ -238,7 +238,7 @@ def test_a_doubtful_row_is_not_taken_where_hardly_anything_varies() -> None:
 
 
 def test_what_is_missing_below_is_reckoned_with_where_too_many_neurons_would_act_on_both_sides() -> None:
-    """A weight of layer 3 acts where its neuron was not seen; taken to be without effect, it mixes up rows of layer 4."""
+    """A weight of layer 3 acts where its neuron was not seen; taken to be without effect, it mixes up rows behind."""
     network, _ = planted_network(133, depth=6, width=12, outputs=4, planted=3)
     found = extract(ExactOracle(network), network.widths, 133)
     assert found.network is not None, found.report.outcome
