@@ -11,6 +11,7 @@ from precise.network import Layer, Network
 from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
+BOUND_BITS = 20  # fractional, of what bounds are added up from
 LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known is no larger
 
 
@@ -81,10 +82,11 @@ def _prune(tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:
 
 def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]], domain: int) -> None:
     """Give every linear row a bias that keeps it active for |x_i| <= domain, and take it back in the next layer."""
-    most = [fmpq(domain)] * len(tables[0][0]) if tables[0] else []
-    for layer, rows in enumerate(known.layers):
+    deepest = max((n for n, rows in enumerate(known.layers) if any(row.linear for row in rows)), default=-1)
+    most = [domain] * len(tables[0][0]) if tables[0] else []
+    for layer, rows in enumerate(known.layers[: deepest + 1]):
         pairs = zip(tables[layer], biases[layer], strict=True)
-        bounds = [sum((abs(w) * m for w, m in zip(row, most, strict=True)), abs(bias)) for row, bias in pairs]
+        bounds = [_most(row, most, bias) for row, bias in pairs]
         for j, row in enumerate(rows):
             if row.linear:
                 lift = bounds[j]
@@ -94,6 +96,17 @@ def _lift(known: Known, tables: list[list[list[fmpq]]], biases: list[list[fmpq]]
                     b - weights[j] * lift for b, weights in zip(biases[layer + 1], tables[layer + 1], strict=True)
                 ]
         most = bounds
+
+
+def _most(row: Sequence[fmpq], most: Sequence[int], bias: fmpq) -> int:
+    """A whole number above |row . h + bias| for all |h_j| <= most_j; exact sums of many fractions would be long."""
+    parts = [_parts(w) * m for w, m in zip(row, most, strict=True)]
+    return ((sum(parts) + _parts(bias)) >> BOUND_BITS) + 1
+
+
+def _parts(value: fmpq) -> int:
+    """|value| in units of 2^-BOUND_BITS, rounded up."""
+    return -(-(abs(int(value.p)) << BOUND_BITS) // int(value.q))
 
 
 def _spread(

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
 from flint import fmpq, fmpz, fmpz_mat
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, to_float
 from precise.assemble import DOMAIN
 from precise.network import Network
 from precise.oracle import Oracle
+from precise.regions.hyperplane import Vector
 
 SCALES = (1, 8, 64, DOMAIN)  # boxes in which the result is compared with the oracle
 FRESH_POINTS = 32  # in all inputs at once; one wrong weight shows wherever its neuron is active
@@ -62,8 +64,9 @@ def agreement(
         BudgetExceeded, OracleError: from the oracle.
     """
     agreed: float = 0
+    first = _first_rows(network)
     for scale in scales:
-        rows = [_fresh(network, scale, number, random) for number in range(points // len(scales))]
+        rows = [_fresh(first, scale, number, random) for number in range(points // len(scales))]
         if found := _differing(network, oracle, rows):
             return Agreement(agreed, found)
         agreed = scale
@@ -76,7 +79,8 @@ def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
     Raises:
         BudgetExceeded, OracleError: from the oracle.
     """
-    rows = [_fresh(network, FARTHER, number, random) for number in range(FARTHER_POINTS)]
+    first = _first_rows(network)
+    rows = [_fresh(first, FARTHER, number, random) for number in range(FARTHER_POINTS)]
     return _differing(network, oracle, rows)
 
 
@@ -182,12 +186,12 @@ def stated_box(agreed: float, nearest: float) -> float:
     return int(box) if box >= 1 else int(box / PART) * PART
 
 
-def _fresh(network: Network, scale: float, number: int, random: Random) -> Row:
+def _fresh(first: Vector, scale: float, number: int, random: Random) -> Row:
     """A point in |x_i| <= scale: inside it, on a face of a random dimension, at any corner or one that is outermost."""
-    inputs, end = network.input_width, int(scale * 2.0**FRESH_BITS)
+    inputs, end = first.shape[1], int(scale * 2.0**FRESH_BITS)
     kind = number % 5
     if kind >= 3:
-        row = [end if w > 0 else -end for w in _direction(network, random)]
+        row = [end if w > 0 else -end for w in _direction(first, random)]
     else:
         signs = random.getrandbits(inputs)
         inner = [((random.getrandbits(FRESH_BITS + 1) - (1 << FRESH_BITS)) * end) >> FRESH_BITS for _ in range(inputs)]
@@ -196,16 +200,20 @@ def _fresh(network: Network, scale: float, number: int, random: Random) -> Row:
     return [v << (FINE_BITS - FRESH_BITS) for v in row]
 
 
-def _direction(network: Network, random: Random) -> list[fmpq]:
+def _direction(first: Vector, random: Random) -> Vector:
     """A random combination of some rows of the first layer: at its corner these neurons are as far on or off as can be.
 
     Neurons behind them that hardly ever change state do so where few are on, and these far.
     """
-    first = network.layers[0]
-    chosen = random.sample(range(first.neurons), min(random.randint(1, MOST_ROWS), first.neurons))
+    chosen = random.sample(range(len(first)), min(random.randint(1, MOST_ROWS), len(first)))
     factors = [random.choice((-1, 1)) * random.randint(1, 8) for _ in chosen]
-    sizes = [sum(map(abs, first.weights[n]), fmpq(0)) or fmpq(1) for n in chosen]
-    return [
-        sum((f * first.weights[n][i] / size for n, f, size in zip(chosen, factors, sizes, strict=True)), fmpq(0))
-        for i in range(network.input_width)
-    ]
+    direction: Vector = np.array(factors, dtype=float) @ first[chosen]
+    return direction
+
+
+def _first_rows(network: Network) -> Vector:
+    """The rows of the first layer over the sums of their absolute weights, in float64, shape (neurons, inputs)."""
+    rows = np.array([[to_float(w) for w in row] for row in network.layers[0].weights])
+    sizes = np.abs(rows).sum(axis=1, keepdims=True)
+    normalised: Vector = rows / np.where(sizes > 0, sizes, 1.0)
+    return normalised
