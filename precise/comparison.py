@@ -37,6 +37,7 @@ STEERED = 512  # queries for gradients of the difference, unless one alone takes
 BEYOND = (8, 4, 2, 0)  # 2^-8 to 1 of the way to where a difference should begin, further on than that
 FARTHER = 8 * DOMAIN  # the box in which points are looked for that differ, when none did in the others
 FARTHER_POINTS = 96
+BROUGHT = 32  # points that are looked at in the slice
 MOST_ROWS = 4  # of the first layer, that a corner is outermost for
 
 Row = list[int]  # a point in all inputs, in units of 2^-FINE_BITS
@@ -173,6 +174,23 @@ def _stepped(row: Row, scale: float, random: Random) -> Row:
 
 def _size(row: Row) -> int:
     return max(map(abs, row))
+
+
+def in_slice(network: Network, coordinates: Sequence[int], rows: Sequence[Row]) -> Vector:
+    """Points at which the first layer does what it does at some of these, though all other inputs are 0; in float64.
+
+    Args:
+        coordinates: the inputs that are not 0, as many as the first layer has neurons.
+
+    Returns:
+        Shape (points, coordinates): what is seen at the rows is seen there as well.
+    """
+    first = _first_rows(network)
+    values = (
+        np.array([[c / 2.0**FINE_BITS for c in row] for row in rows[:BROUGHT]]).reshape(-1, first.shape[1]) @ first.T
+    )
+    points: Vector = np.linalg.lstsq(first[:, list(coordinates)], values.T, rcond=None)[0].T
+    return points
 
 
 def stated_box(agreed: float, nearest: float) -> float:

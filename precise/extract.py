@@ -25,8 +25,10 @@ from precise.comparison import (
     FRESH_POINTS,
     MORE_POINTS,
     SCALES,
+    Agreement,
     agreement,
     farther,
+    in_slice,
     nearest_difference,
     stated_box,
 )
@@ -49,6 +51,7 @@ from precise.oracle import Oracle
 from precise.regions.aim import line_between, random_line, random_points, to_point
 from precise.regions.corners import directions
 from precise.regions.critical_points import critical_points
+from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point, Probe
 from precise.report import EarlierRun, LayerReport, NeuronReport, Report
@@ -67,7 +70,7 @@ EXPLAINED_LINES = 4  # lines for a layer when all critical points that the searc
 SETTLED_LINES = 16  # without a critical point that the layers so far do not explain, before these are taken for all
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
 BEYOND = 3  # missing neurons, at most, for which larger inputs than any box's are looked at where all was explained
-RETURNS = 4  # searches of the last hidden layer that follow a point which it does not explain
+RETURNS = 4  # searches of the last hidden layer, or for overlooked neurons, that follow a point which is not explained
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
@@ -225,8 +228,18 @@ class _Run:
             outputs = self.postponed_weights(self.outputs())
             outputs = self.overlooked(outputs, crew.follow)
             columns = self.columns(outputs, crew)
-        network = self.assembled(outputs, columns, DOMAIN)
-        self.compare(network, self.assembled(outputs, columns, FARTHER))
+            network = self.assembled(outputs, columns, DOMAIN)
+            agreed = self.agreed(network)
+            for _ in range(RETURNS):
+                begin = in_slice(network, self.probe.coordinates, agreed.differing)
+                further = self.overlooked(outputs, crew.follow, begin) if len(begin) else outputs
+                if further is outputs:
+                    break
+                outputs = further
+                columns = self.columns(outputs, crew)
+                network = self.assembled(outputs, columns, DOMAIN)
+                agreed = self.agreed(network)
+        self.compare(agreed, network, self.assembled(outputs, columns, FARTHER))
         return network
 
     def contradicted(self) -> bool:
@@ -559,15 +572,24 @@ class _Run:
         last.lacking = kept
         self.known.changed()
 
-    def overlooked(self, outputs: tuple[OutputRow, ...], follow: Follow) -> tuple[OutputRow, ...]:
-        """Find neurons that their layers' searches did not meet, until the copy is right wherever it is tried."""
+    def overlooked(
+        self, outputs: tuple[OutputRow, ...], follow: Follow, begin: Vector | None = None
+    ) -> tuple[OutputRow, ...]:
+        """Find neurons that their layers' searches did not meet, until the copy is right wherever it is tried.
+
+        Args:
+            begin: points of the slice, shape (points, inputs), at which the copy is known to be wrong.
+
+        Returns:
+            The outputs as they are now; the same ones if nothing was found.
+        """
         layers = self.report.layers
         room = {n: at.width - at.rows - at.opposite_twins for n, at in enumerate(layers) if at.width is not None}
         incomplete = [number for number, layer in enumerate(layers) if room.get(number, 0) > 0 or layer.lacking]
         lacking = self.report.unknown_weights()
         within = DOMAIN if self.settled and sum(room.values()) > BEYOND else math.inf
-        search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random, within)
-        fruitless = 0 if incomplete else FRUITLESS
+        search = LastSearch(self.probe, self.known, incomplete, room, lacking, follow, self.random, within, begin)
+        fruitless, before = 0 if incomplete else FRUITLESS, outputs
         with self.stage("overlooked neurons"):
             while not search.quiet and fruitless < FRUITLESS:
                 found = search.next(outputs)
@@ -585,6 +607,8 @@ class _Run:
                         undecided[0].sign = found.side.name.lower()
                     self.progress("overlooked neurons", layer.rows, layer.width or 0)
         self.wrong = search.wrong
+        if begin is not None and outputs is before:
+            return outputs
         outputs = self.last_layer_told_apart(outputs, search.lacking)
         for number, layer in enumerate(layers):
             layer.lacking = sorted((n + 1, f + 1) for (at, n), fs in search.lacking.items() if at == number for f in fs)
@@ -645,16 +669,26 @@ class _Run:
             row[coordinate] = value >> (FRACTION_BITS - FINE_BITS)
         return row
 
-    def compare(self, network: Network, wider: Network) -> None:
-        """Ask fresh points; of what is not identified, state the largest box in which it makes no difference.
+    @property
+    def fresh_points(self) -> int:
+        """How many fresh points are asked: more where something is not identified."""
+        return MORE_POINTS if self.report.unidentified() or self.report.shared() else FRESH_POINTS
+
+    def agreed(self, network: Network) -> Agreement:
+        """What fresh points show."""
+        with self.stage("fresh points"):
+            return agreement(network, self.oracle, self.random, self.fresh_points)
+
+    def compare(self, agreed: Agreement, network: Network, wider: Network) -> None:
+        """Of what is not identified, state the largest box in which it makes no difference.
 
         Args:
-            wider: the same one, but that its always-active neurons are active in a larger box.
+            agreed: what fresh points have shown.
+            wider: the same network, but that its always-active neurons are active in a larger box.
         """
         unidentified, twins = self.report.unidentified(), self.report.shared()
-        points = MORE_POINTS if unidentified or twins else FRESH_POINTS
+        points = self.fresh_points
         with self.stage("fresh points"):
-            agreed = agreement(network, self.oracle, self.random, points)
             differing = [*agreed.differing, *map(self.in_all_inputs, self.wrong)]
             if agreed.scale == DOMAIN and (unidentified or twins):
                 differing += farther(wider, self.oracle, self.random)

@@ -86,6 +86,7 @@ class LastSearch:
         follow: Follow,
         random: Random,
         within: float = math.inf,
+        begin: Vector | None = None,
     ) -> None:
         """Nothing is asked yet.
 
@@ -95,10 +96,13 @@ class LastSearch:
             room: for those of which the width is known, how many neurons they lack.
             lacking: neurons below whose weight a neuron lacks.
             within: |x| of the points at which it is looked whether the copy is wrong.
+            begin: points, shape (points, inputs), at which it is looked first, however far out: the copy is wrong there
+                as far as is known.
         """
         self._probe = probe
         self._known = known
         self._within = within
+        self._begin = begin
         self._incomplete = tuple(incomplete)
         self._room = dict(room)
         self._follow = follow
@@ -174,7 +178,10 @@ class LastSearch:
         return surfaces, turns
 
     def _places_within(self) -> Iterator[Vector]:
-        """The points of `_places` that are not too far out, shape (points, inputs) each."""
+        """The points to begin with, then those of `_places` that are not too far out, shape (points, inputs) each."""
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            yield np.concatenate([random_points(self._known, self._generator, BESIDE)[:BESIDE], begin])
         for points in self._places():
             near = points[np.abs(points).max(axis=1) <= self._within]
             if len(near):

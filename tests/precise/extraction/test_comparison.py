@@ -5,14 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from flint import fmpz, fmpz_mat
+from flint import fmpq, fmpz, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precise.arithmetic import Batch
-from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, nearest_difference, stated_box
-from precise.network import Network
+from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, in_slice, nearest_difference, stated_box
+from precise.network import Layer, Network
 from precise.oracle import ExactOracle
+from precise.random_networks import random_network
 
 INPUTS = 3
 
@@ -76,6 +77,34 @@ def test_of_two_places_that_differ_the_search_comes_close_to_one(seed: int) -> N
 )
 def test_the_box_that_is_stated_ends_at_half_of_the_way(agreed: float, nearest: float, box: float) -> None:
     assert stated_box(agreed, nearest) == box
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_differs_anywhere_differs_in_the_slice(seed: int) -> None:
+    random = Random(seed)
+    copy = random_network("12-5-4-1", seed)
+    layers = [
+        *copy.layers[:-1],
+        Layer(((fmpq(2) * copy.layers[-1].weights[0][0], *copy.layers[-1].weights[0][1:]),), copy.layers[-1].biases),
+    ]
+    true = Network(tuple(layers))
+    far = farther(copy, ExactOracle(true), random)
+    coordinates = sorted(random.sample(range(12), 5))
+    points = in_slice(copy, coordinates, far)
+    assert points.shape == (min(len(far), 32), 5)
+    for row, inside in zip(far, points, strict=False):
+        whole = [fmpq(0)] * 12
+        for c, value in zip(coordinates, inside, strict=True):
+            whole[c] = fmpq(*value.as_integer_ratio())
+        expected = copy.preactivations([fmpq(v, 1 << FINE_BITS) for v in row])[0]
+        found = copy.preactivations(whole)[0]
+        largest = max(map(abs, expected))
+        assert all(abs(a - b) <= largest / 2**30 for a, b in zip(found, expected, strict=True))
+        assert copy(whole) != true(whole)
+
+
+def test_nothing_is_brought_into_the_slice_where_nothing_differs() -> None:
+    assert in_slice(random_network("12-5-4-1", 1), range(5), []).shape == (0, 5)
 
 
 def test_fresh_points_are_asked_in_boxes_smaller_than_1_too() -> None:
