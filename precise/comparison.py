@@ -186,10 +186,8 @@ def in_slice(network: Network, coordinates: Sequence[int], rows: Sequence[Row]) 
         Shape (points, coordinates): what is seen at the rows is seen there as well.
     """
     first = _first_rows(network)
-    values = (
-        np.array([[c / 2.0**FINE_BITS for c in row] for row in rows[:BROUGHT]]).reshape(-1, first.shape[1]) @ first.T
-    )
-    points: Vector = np.linalg.lstsq(first[:, list(coordinates)], values.T, rcond=None)[0].T
+    inputs = np.array([[c / 2.0**FINE_BITS for c in row] for row in rows[:BROUGHT]]).reshape(-1, first.shape[1])
+    points: Vector = np.linalg.lstsq(first[:, list(coordinates)], first @ inputs.T, rcond=None)[0].T
     return points
 
 

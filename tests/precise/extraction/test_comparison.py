@@ -83,11 +83,8 @@ def test_the_box_that_is_stated_ends_at_half_of_the_way(agreed: float, nearest: 
 def test_what_differs_anywhere_differs_in_the_slice(seed: int) -> None:
     random = Random(seed)
     copy = random_network("12-5-4-1", seed)
-    layers = [
-        *copy.layers[:-1],
-        Layer(((fmpq(2) * copy.layers[-1].weights[0][0], *copy.layers[-1].weights[0][1:]),), copy.layers[-1].biases),
-    ]
-    true = Network(tuple(layers))
+    weights, biases = copy.layers[-1].weights, copy.layers[-1].biases
+    true = Network((*copy.layers[:-1], Layer(((2 * weights[0][0], *weights[0][1:]),), biases)))
     far = farther(copy, ExactOracle(true), random)
     coordinates = sorted(random.sample(range(12), 5))
     points = in_slice(copy, coordinates, far)
