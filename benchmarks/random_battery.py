@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `python b
 
 from flint import fmpq
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, rational
 from precise.extract import Extraction, extract
 from precise.formats.atomic_file import write_whole
 from precise.network import Network
@@ -108,7 +108,7 @@ def judge(true: Network, result: Extraction) -> str:
 
 def differ(first: Network, second: Network, size: float) -> bool:
     """Do two networks differ at one of many random points in |x| <= size?"""
-    random, whole = Random(size), fmpq(*size.as_integer_ratio())
+    random, whole = Random(size), rational(size)
     parts = [random.choice((whole, whole / 8)) for _ in range(POINTS)]
     rows = [[fmpq(random.randint(-997, 997) * p, 997) for _ in range(first.input_width)] for p in parts]
     points = Batch.from_rows(rows)

@@ -227,18 +227,14 @@ class _Run:
                         break
             outputs = self.postponed_weights(self.outputs())
             outputs = self.overlooked(outputs, crew.follow)
-            columns = self.columns(outputs, crew)
-            network = self.assembled(outputs, columns, DOMAIN)
-            agreed = self.agreed(network)
+            columns, network, agreed = self.whole(outputs, crew)
             for _ in range(RETURNS):
                 begin = in_slice(network, self.probe.coordinates, agreed.differing)
                 further = self.overlooked(outputs, crew.follow, begin) if len(begin) else outputs
                 if further is outputs:
                     break
                 outputs = further
-                columns = self.columns(outputs, crew)
-                network = self.assembled(outputs, columns, DOMAIN)
-                agreed = self.agreed(network)
+                columns, network, agreed = self.whole(outputs, crew)
         self.compare(agreed, network, self.assembled(outputs, columns, FARTHER))
         return network
 
@@ -624,13 +620,13 @@ class _Run:
         """
         report, last = self.report.layers[-1], len(self.known.layers) - 1
         absent = {n: features for (layer, n), features in lacking.items() if layer == last}
-        turned = sides_told(self.known, outputs, absent)
+        told = told_apart(self.known, outputs, absent)
+        turned = sides_told(self.known, outputs, absent) if told is None else told.negative
         if turned is None or len(turned) != len(report.neurons):
             return outputs
         for neuron, negative in zip(report.neurons, turned, strict=True):
             neuron.sign = "negative" if negative else "positive"
         report.always_active = 0
-        told = told_apart(self.known, outputs, absent)
         if told is None:
             return outputs
         self.known.replace_last(told.rows)
@@ -638,6 +634,13 @@ class _Run:
             del lacking[where]
         lacking.update({(last, n): features for n, features in told.lacking.items()})
         return told.outputs
+
+    def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> tuple[Sequence[Sequence[fmpq]], Network, Agreement]:
+        """The columns outside the slice, the network with them, and what fresh points show of it."""
+        columns = self.columns(outputs, crew)
+        network = self.assembled(outputs, columns, DOMAIN)
+        with self.stage("fresh points"):
+            return columns, network, agreement(network, self.oracle, self.random, self.fresh_points)
 
     def columns(self, outputs: Sequence[OutputRow], crew: Shared) -> Sequence[Sequence[fmpq]]:
         with self.stage("columns outside the slice"):
@@ -673,11 +676,6 @@ class _Run:
     def fresh_points(self) -> int:
         """How many fresh points are asked: more where something is not identified."""
         return MORE_POINTS if self.report.unidentified() or self.report.shared() else FRESH_POINTS
-
-    def agreed(self, network: Network) -> Agreement:
-        """What fresh points show."""
-        with self.stage("fresh points"):
-            return agreement(network, self.oracle, self.random, self.fresh_points)
 
     def compare(self, agreed: Agreement, network: Network, wider: Network) -> None:
         """Of what is not identified, state the largest box in which it makes no difference.

@@ -62,8 +62,8 @@ class LayerBelow:
         self.lacking = lacking
         self.ignored_lacking = ignored_lacking
         self._random = random
-        self._rows_found = tuple(known.layers[index]) if index >= 0 else ()
-        self._count = len(self._rows_found)
+        self._neurons = tuple(known.layers[index]) if index >= 0 else ()
+        self._count = len(self._neurons)
         self.features = [[j] for j in range(self._count)]  # of the next layer, by neuron
         self._evidence = SignEvidence(self._count)
         self._looked_at: frozenset[Equations] = frozenset()  # parts, together
@@ -103,7 +103,7 @@ class LayerBelow:
         """
         if self.free or self._evidence.signs().count(Sign.BOTH) <= (further := self._missing + self._ignored):
             return False
-        weights = [row.plus for row in self._rows_found]
+        weights = [row.plus for row in self._neurons]
         return not further or rank_modulo_prime(weights) < len(weights[0])
 
     def learn(self, acting: Set[int]) -> None:
@@ -122,16 +122,16 @@ class LayerBelow:
         known = open_row(part, features, features - self._count - 1)
         if known is None:
             return
-        told = signs_of_part(self._known.layers[self._index][: self._count], known, self._random, self._blurred)
-        self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
+        told = signs_of_part(self._neurons, known, self._random, self._blurred)
+        self._take(told)
 
     def learn_parts(self, parts: Sequence[PartialRow]) -> None:
         """Take in what partial rows tell together of a layer with dependent rows of which no neuron is missing."""
         fresh = frozenset(part.equations for part in parts)
         if self.free and self.signs is None and not (self._missing or self._ignored or fresh <= self._looked_at):
             self._looked_at = fresh
-            told = signs_not_refuted(self._known.layers[self._index][: self._count], parts, self.lacking)
-            self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in told.items()})
+            told = signs_not_refuted(self._neurons, parts, self.lacking)
+            self._take(told)
 
     def unseen(self) -> list[int]:
         """The neurons of which no row tells the sign so far."""
@@ -140,7 +140,11 @@ class LayerBelow:
     def assume(self, sides: Mapping[int, Sign]) -> None:
         """Take these neurons to act on these sides, as nothing shows them to act on their others."""
         self.assumed = tuple(sides)
-        self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in sides.items()})
+        self._take(sides)
+
+    def _take(self, signs: Mapping[int, Sign]) -> None:
+        """These neurons, by number, act on these sides."""
+        self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in signs.items()})
 
     def solved(self, weights: Set[tuple[int, int]]) -> None:
         """Note that these (neuron, feature) are known now."""
@@ -239,7 +243,6 @@ class LayerBelow:
         settled = self._settled(vectors, final, untold) or self._by_parts(vectors, final)
         if settled is None:
             return None
-        before = self._known.layers[self._index][: self._count]
         self._set(settled.signs, settled.layer)
         twins = {row.negated(): n for n, row in enumerate(settled.layer) if n >= self._count and not row.linear}
         self.features = [
@@ -248,19 +251,18 @@ class LayerBelow:
         self.loose = [n for n, row in enumerate(settled.layer) if row.linear and self._by_ignored(row)]
         self.twins, self.always_active = settled.twins, settled.always_active
         self.solved(settled.solved)
-        return Decision([list(row) for row in settled.rows], _substitution(before, settled))
+        return Decision([list(row) for row in settled.rows], _substitution(self._neurons, settled))
 
     def _settled(self, vectors: Sequence[Vector], final: bool, untold: Set[int] = frozenset()) -> Settled | None:
         if not vectors or ((self._missing or self.lacking) and not final):
             return None
-        layer = self._known.layers[self._index][: self._count]
         rows = self._rows(vectors)
-        settled = settle(layer, rows, self._missing, self._random, self.lacking, untold)
+        settled = settle(self._neurons, rows, self._missing, self._random, self.lacking, untold)
         if settled is None and self.ignored_lacking:
-            told = settle(layer, rows, self._missing, self._random, self.lacking | self.ignored_lacking, untold)
+            told = settle(self._neurons, rows, self._missing, self._random, self.lacking | self.ignored_lacking, untold)
             settled = told if told and (final or self._nothing_else(told)) else None
         for more in range(1, self._ignored + 1 if final and settled is None else 0):
-            settled = settled or settle(layer, rows, self._missing + more, self._random, self.lacking, untold)
+            settled = settled or settle(self._neurons, rows, self._missing + more, self._random, self.lacking, untold)
         return settled
 
     def _nothing_else(self, settled: Settled) -> bool:
@@ -280,7 +282,7 @@ class LayerBelow:
         known = [sign for sign in signs if sign is not Sign.UNSEEN]
         if not known or Sign.BOTH in known or not (final or len(known) == len(signs)):
             return None
-        return with_signs(self._known.layers[self._index][: self._count], self._rows(vectors), signs)
+        return with_signs(self._neurons, self._rows(vectors), signs)
 
     def _rows(self, vectors: Sequence[Vector]) -> list[FreeRow]:
         return [FreeRow(tuple(v[: self._count]), tuple(v[self._count : -1]), v[-1]) for v in vectors]

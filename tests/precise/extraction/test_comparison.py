@@ -9,7 +9,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, rational
 from precise.comparison import FINE_BITS, MARGIN, SCALES, agreement, farther, in_slice, nearest_difference, stated_box
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
@@ -92,7 +92,7 @@ def test_what_differs_anywhere_differs_in_the_slice(seed: int) -> None:
     for row, inside in zip(far, points, strict=False):
         whole = [fmpq(0)] * 12
         for c, value in zip(coordinates, inside, strict=True):
-            whole[c] = fmpq(*value.as_integer_ratio())
+            whole[c] = rational(value)
         expected = copy.preactivations([fmpq(v, 1 << FINE_BITS) for v in row])[0]
         found = copy.preactivations(whole)[0]
         largest = max(map(abs, expected))

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from flint import fmpq
 
-from precise.arithmetic import Batch
+from precise.arithmetic import Batch, rational
 from precise.errors import BudgetExceeded, OracleError
 from precise.extract import Extraction, _Run, extract
 from precise.formats import load_network
@@ -78,7 +78,7 @@ def answers(network: Network, seed: int, size: float) -> list[list[fmpq]]:
     """Outputs at random rational points in |x| <= size, at many scales."""
     random = Random(seed)
     rows = []
-    for scale in [fmpq(scale) for scale in (1, 8, 64, 1023) if scale <= size] or [fmpq(*size.as_integer_ratio())]:
+    for scale in [fmpq(scale) for scale in (1, 8, 64, 1023) if scale <= size] or [rational(size)]:
         for _ in range(25):
             rows.append([random.randint(-997, 997) * scale / 997 for _ in range(network.input_width)])
     return network.evaluate(Batch.from_rows(rows)).rows()
