@@ -32,6 +32,7 @@ from precise.comparison import (
     nearest_difference,
     stated_box,
 )
+from precise.equations.superfluous import superfluous
 from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionError
 from precise.executors import Workers
 from precise.journal.file import Journal
@@ -398,8 +399,13 @@ class _Run:
         self.search, result = search, search.result
         self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
         doubtful = search.below.doubtful  # where these seem to begin to be on, perhaps nothing does
+        below = len(self.known.layers) - 2
+        sides = {j: self.known.crossing(below, j) for j in set(doubtful).difference(superfluous(self.known, below))}
         result.lacking |= {
-            (i, j) for i, row in enumerate(result.rows) for j in doubtful if not (row.plus[j] or row.minus[j])
+            (i, j)
+            for i, row in enumerate(result.rows)
+            for j, either in sides.items()
+            if not any(row.plus[n] or row.minus[n] for n in either)
         }
         self.lacking = frozenset(result.lacking)
         self.explained = not result.candidates
@@ -457,10 +463,16 @@ class _Run:
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             result, below = self.solved_outputs()
-        for attempt in ((self.missing, self.lacking, LEFT_OUT), (0, frozenset[tuple[int, int]](), MOST_LEFT_OUT)):
+        attempts: list[tuple[int, frozenset[tuple[int, int]], float, int, bool]] = [
+            (self.missing, self.lacking, LEFT_OUT, ORDERS, False),
+            (0, frozenset(), MOST_LEFT_OUT, ORDERS, False),
+            (self.missing, self.lacking, 0.0, 1, True),
+            (self.missing, self.lacking, LEFT_OUT, ORDERS, True),
+        ]
+        for attempt in attempts:
             if not result.rows and not self.whole_below:
                 with self.stage("output layer"):
-                    result, below = self.tried_outputs(*attempt, ORDERS)
+                    result, below = self.tried_outputs(*attempt)
         self.report.output_equations, self.accounted = result.redundant, result.accounted
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -476,11 +488,16 @@ class _Run:
         return result, below
 
     def tried_outputs(
-        self, missing: int, lacking: frozenset[tuple[int, int]], left_out: float = 0.0, orders: int = 1
+        self,
+        missing: int,
+        lacking: frozenset[tuple[int, int]],
+        left_out: float = 0.0,
+        orders: int = 1,
+        leave_open: bool = False,
     ) -> tuple[OutputResult, LayerBelow]:
         """Solve the outputs; if that fails the last layer is again as it was."""
         layer = list(self.known.layers[-1])
-        result, below = self.solve_outputs(missing, lacking, left_out, orders)
+        result, below = self.solve_outputs(missing, lacking, left_out, orders, leave_open)
         if below.contradictory and (missing, lacking) != (self.missing, self.lacking):
             result = replace(result, rows=(), reason="more neurons act on both sides than any further ones explain")
         if not result.rows:
@@ -516,6 +533,7 @@ class _Run:
         lacking: frozenset[tuple[int, int]],
         left_out: float = 0.0,
         orders: int = 1,
+        leave_open: bool = False,
         random: Random | None = None,
     ) -> tuple[OutputResult, LayerBelow]:
         random = random or self.random
@@ -526,7 +544,7 @@ class _Run:
         unknown |= {(index, i, j) for i, j in self.lacking}
         unknown |= {(layer, i, j) for layer in range(1, index + 1) for i, j in self.taken_as_zero(layer)}
         result = solve_outputs(
-            self.probe, self.known, below, self.witnesses, random, left_out, unknown, orders, self.beside
+            self.probe, self.known, below, self.witnesses, random, left_out, unknown, orders, self.beside, leave_open
         )
         return result, below
 
@@ -564,7 +582,8 @@ class _Run:
                 row.without(list(mixed if row.linear else lacking.get((layer, i), ())))
                 for i, row in enumerate(self.known.layers[layer])
             ]
-        self.postponed |= {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
+        behind = {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
+        self.postponed |= {(layer, j) for layer, j in behind if not self.known.layers[layer][j].linear}
         last.lacking = kept
         self.known.changed()
 

@@ -62,6 +62,7 @@ class Task:
     candidate: Candidate
     seed: int
     calibration: Calibration
+    evident: bool = False  # will the caller see whether a row is the layer's?
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Outcome:
     acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
     lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
     doubtful: bool = False  # does nothing but a bend that may be another's speak against the row?
+    bent: bool = False  # does a row of its own layer bend its surface, so that it is a deeper layer's?
 
 
 class Follower:
@@ -98,7 +100,7 @@ class Follower:
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
         checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
-        confirmed, doubtful = self._confirmed(walker, trail, checks, task, random)
+        confirmed, doubtful, bent = self._confirmed(walker, trail, checks, task, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -111,6 +113,7 @@ class Follower:
             trail.acting,
             trail.lacking,
             doubtful,
+            bent,
         )
 
     @staticmethod
@@ -136,10 +139,10 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> tuple[bool, bool]:
-        """Is the row this layer's; if it is not said to be, is that for a doubt?"""
+    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> tuple[bool, bool, bool]:
+        """Is the row this layer's; if it is not said to be, is that for a doubt; is it bent by one that is?"""
         if trail.row is None or trail.witness is None:
-            return False, False
+            return False, False, False
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
         doubted = task.candidate.doubted if isinstance(task.candidate, Assembled) else 0
@@ -149,5 +152,6 @@ class Follower:
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
         seldom = seen.silent > SILENT * (seen.present + len(seen.absent))  # too little varies to settle a doubt
-        taken = known and not seen.deeper and (not seldom if doubted else not seen.doubtful)
-        return taken, bool(seen.present) and not seen.deeper and not taken
+        passed = seen.passed or task.evident or len(trail.lacking) == 1
+        taken = known and passed and not seen.deeper and (not seldom if doubted else not seen.doubtful)
+        return taken, bool(seen.present) and not seen.deeper and not taken, seen.bent

@@ -18,13 +18,14 @@ import numpy as np
 from flint import fmpq
 
 from precise.arithmetic import primitive
-from precise.equations.open_row import OpenRow
+from precise.equations.open_row import OpenRow, open_row
 from precise.equations.partial_rows import Equations, PartialRow, PartialRows
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.layer_result import LayerResult, RowRecord
 from precise.layers.lines import CandidateLines, SearchedLine
 from precise.layers.pieces import factors
+from precise.layers.unseen_sides import Side, unseen_sides, with_sides
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
@@ -45,6 +46,7 @@ LATER = 8192  # queries without a row after which those that the last layer lack
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
+MOST_SIDES = 4  # below on which a row is open that is taken without them while the signs below are
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
 
 
@@ -92,7 +94,8 @@ class LayerSearch:
             avoided: (layer, neuron) whose weights are postponed; where one is on, the known part is not right.
             whole: is everything below known?
             supposed: is what is not known there taken to be without effect?
-            found: rows of an earlier search, once the signs of the layer below are known.
+            found: rows of an earlier search, once the signs of the layer below are known; of further ones the caller
+                sees whether they are the layer's.
             parts: of rows that are not among them as they are.
         """
         self._last = self._thrifty = last
@@ -102,6 +105,7 @@ class LayerSearch:
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = whole
         self._supposed = supposed
+        self._evident = found is not None
         self._empty = 0  # lines in a row without a candidate
         self._probe = probe
         self._known = known
@@ -157,14 +161,35 @@ class LayerSearch:
         if open_before and self.below.signs is not None and len(self.result.rows) < self._width:
             self._begin_again()  # with the signs, rows have half as many unknowns
             self._search()
-        if len(self.result.rows) < self._width and self.below.signs is not None:
+        if len(self.result.rows) < self._width and not self.below.separate:
+            before = len(self.result.rows)
+            if self.below.signs is None:
+                self._part_sides()
             self._followed(self._unfinished(close=True))
+            if len(self.result.rows) > before:
+                self._recheck()
         if self.below.loose:
             self._release()
         if idle := self.below.idle_sides(self.result.rows):
             self._leave_out(idle)
         self._turn_idle()
         return self.result
+
+    def _part_sides(self) -> None:
+        """Add features for negative sides below, where that makes weights of all that is open in some rows."""
+        layer, parts = self._known.layers[-2], self._partial.rows
+        opened = [open_row(part, self.features, MOST_SIDES) for part in parts]
+        unseen = [unseen_sides(row, layer) if row else None for row in opened]
+        neurons = sorted({j for sides in unseen for j, positive in sides or () if not positive})
+        if not neurons:
+            return
+        more = (0,) * len(neurons)
+        self.below.keep_both(neurons)
+        self.result.rows[:] = [replace(row, plus=row.plus + more, minus=row.minus + more) for row in self.result.rows]
+        self.result.parts, self._partial, self._seldom = {}, self._no_parts(), None
+        told = sorted(((part, sides) for part, sides in zip(parts, unseen, strict=True) if sides), key=_open_sides)
+        self._partial.rows = [with_sides(part, layer, neurons, sides) for part, sides in told]
+        self._changed()
 
     def _doubted_rows(self) -> Iterator[Assembled]:
         """The rows of which it was not clear whether they are this layer's, those first that were met most often.
@@ -488,7 +513,8 @@ class LayerSearch:
             absent = tuple(self.postponed)
             only = self._width == 1
             whole = self._whole or (self._supposed and not again)  # what is missing bends rows as well, in some places
-            yield Task(known, separate, self._last, whole, only, absent, candidate, seed, calibration)
+            evident = self._evident
+            yield Task(known, separate, self._last, whole, only, absent, candidate, seed, calibration, evident)
 
     def _merge(self, outcome: Outcome) -> bool:
         self.result.candidates += 1
@@ -498,6 +524,8 @@ class LayerSearch:
         if outcome.row is None or outcome.witness is None or not outcome.confirmed:
             self._count(outcome.end)
             self._doubt_row(outcome)
+            if outcome.bent and outcome.row is not None and self._new(outcome.row):
+                self._refuted.append(outcome.row)  # other checks of it may be luckier
             if outcome.partial and not any(outcome.partial.met_by(self._vector(row)) for row in self.result.rows):
                 kept = self._partial.add(outcome.partial)
                 if kept is not outcome.partial and self.below.separate:
@@ -624,3 +652,7 @@ class LayerSearch:
         if not final:
             self._without(self.below.rows_assumed)
         self._changed()
+
+
+def _open_sides(told: tuple[PartialRow, list[Side]]) -> int:
+    return len(told[1])

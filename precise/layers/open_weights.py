@@ -58,9 +58,13 @@ class OpenWeights:
         products = [(i, p) for i, p in self.pairs if i in self.on]
         return [*((i, None) for i in self.on), *products]
 
-    def acting(self, pattern: Pattern) -> set[int]:
-        """The neurons of which a lacking weight acts in a region."""
-        return {i for i, p in self.pairs if pattern[-2][p]}
+    def silent(self, pattern: Pattern) -> set[int]:
+        """The neurons that have no coefficient of their own in a region, as a lacking weight of theirs acts there."""
+        return {i for i, p in self.pairs if _acts(self.bare, p, pattern)}
+
+    def left_alone(self, pattern: Pattern) -> bool:
+        """Is nothing said of such a region?"""
+        return self.aside and bool(self.silent(pattern))
 
     def columns(
         self, own: Sequence[Sequence[int]], features: Sequence[Sequence[int]], pattern: Pattern
@@ -71,8 +75,9 @@ class OpenWeights:
             own, features: what the preactivations of the last layer, without lacking weights, and of the one below are
                 in each equation.
         """
-        acting = self.acting(pattern)
-        unknowns = [(i, p) if i in acting and (p is None or pattern[-2][p]) else None for i, p in self.unknowns]
+        acting = self.silent(pattern)
+        on = {p: _acts(self.bare, p, pattern) for _, p in self.pairs}
+        unknowns = [(i, p) if i in acting and (p is None or on[p]) else None for i, p in self.unknowns]
         return [
             [0 if at is None else row[at[0]] if at[1] is None else below[at[1]] for at in unknowns]
             for row, below in zip(own, features, strict=True)
@@ -119,3 +124,89 @@ class OpenWeights:
                     vector[row] /= factor
         known.replace_last(rows)
         below.solved(solved)
+
+
+@dataclass(frozen=True)
+class WeightsBesideLinear:
+    """The same where the outputs have a free linear part, and every neuron one coefficient a.
+
+    A row that acts on its negative side does so as relu(-eta) = relu(eta) - eta. So what stands for its weights tells
+    where it is a (known part + sum of w relu(eta_p)) and where 0; the a w are further unknowns, and nothing is guessed.
+    """
+
+    pairs: tuple[tuple[int, int], ...]  # (neuron, feature) of the weights
+    off: frozenset[tuple[int, int]]  # those that keep their neuron off where their feature is on
+    bare: Known  # without what stands for the weights
+    aside: bool = False
+
+    @classmethod
+    def guesses(cls, known: Known, lacking: Set[tuple[int, int, int]]) -> Iterator[WeightsBesideLinear]:
+        """At first places where one of the weights acts are left alone, which may leave too few.
+
+        Args:
+            lacking: (layer, neuron, feature) of weights that are not known. 0 stands for some: where those act, nothing
+                is asked.
+        """
+        last, rows = len(known.layers) - 1, known.layers[-1]
+        pairs = sorted((i, p) for layer, i, p in lacking if layer == last and rows[i].plus[p])
+        without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
+        bare = Known(known.inputs, [*known.layers[:-1], without]) if pairs else known
+        off = frozenset((i, p) for i, p in pairs if rows[i].plus[p] < 0)
+        yield cls(tuple(pairs), off, bare, aside=True)
+        if pairs:
+            yield cls(tuple(pairs), off, bare)
+
+    @property
+    def unknowns(self) -> list[tuple[int, int]]:
+        """(neuron, feature) for every a w."""
+        return [pair for pair in self.pairs if pair not in self.off and not self.aside]
+
+    def silent(self, pattern: Pattern) -> set[int]:
+        """The neurons that are 0 in a region as a negative weight acts there."""
+        return {i for i, p in self.off if _acts(self.bare, p, pattern)}
+
+    def left_alone(self, pattern: Pattern) -> bool:
+        """Do weights of one neuron act that are for and against its being on, or any, if these are left alone?"""
+        if self.aside:
+            return any(pattern[-1][i] and _acts(self.bare, p, pattern) for i, p in self.pairs)
+        silent = self.silent(pattern)
+        return any(_acts(self.bare, p, pattern) for i, p in self.unknowns if i in silent)
+
+    def columns(
+        self, own: Sequence[Sequence[int]], features: Sequence[Sequence[int]], pattern: Pattern
+    ) -> list[list[int]]:
+        """The coefficients of the further unknowns in the equations of one region, see OpenWeights."""
+        acting = [p if _acts(self.bare, p, pattern) else None for _, p in self.unknowns]
+        return [[0 if p is None else below[p] for p in acting] for below in features]
+
+    def fits(self, answers: Sequence[Vector]) -> bool:
+        """Have all outputs the same weight, if any?"""
+        return all(len(self._told(answers, *at)) <= 1 for at in enumerate(self.unknowns))
+
+    def _told(self, answers: Sequence[Vector], number: int, unknown: tuple[int, int]) -> set[fmpq]:
+        place, (i, _) = len(answers[0]) - len(self.unknowns) + number, unknown
+        return {v[place] / v[i] for v in answers if v[i]}
+
+    def put_in(self, known: Known, below: LayerBelow, answers: Sequence[Vector], unknown: Set[int]) -> None:
+        """Put the weights that are told into the last layer, whose signs are not decided yet.
+
+        Args:
+            answers: the outputs' coefficients, corrected in place.
+            unknown: those that are open.
+        """
+        rows, solved = list(known.layers[-1]), set[tuple[int, int]]()
+        for number, (i, p) in enumerate(self.unknowns):
+            told = self._told(answers, number, (i, p))
+            if len(answers[0]) - len(self.unknowns) + number in unknown or not told:
+                continue
+            rows[i], factor = with_weight(rows[i], p, told.pop() - rows[i].plus[p])
+            solved.add((i, p))
+            for answer in answers:
+                answer[i] /= factor
+        known.replace_last(rows)
+        below.completed(rows, solved)
+
+
+def _acts(known: Known, feature: int, pattern: Pattern) -> bool:
+    """Is a feature of the last layer other than 0 there?"""
+    return known.acts(len(known.layers) - 2, feature, pattern)

@@ -7,9 +7,10 @@ section 4.5).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 from random import Random
 
 import numpy as np
@@ -17,7 +18,8 @@ from flint import fmpq, fmpq_mat, fmpz_mat
 
 from precise.arithmetic import common_denominator
 from precise.equations.row_system import RowSystem
-from precise.layers.open_weights import OpenWeights
+from precise.equations.superfluous import superfluous
+from precise.layers.open_weights import OpenWeights, WeightsBesideLinear
 from precise.regions.aim import random_line, to_point
 from precise.regions.corners import ACROSS, directions, sides
 from precise.regions.extremes import Extremes
@@ -64,8 +66,8 @@ class _Region:
     features: list[list[int]]  # those of the layer below
     outputs: list[list[fmpq | int]]  # what every output does
 
-    def told(self, weights: OpenWeights, separate: bool) -> _Told:
-        silent = weights.acting(self.pattern)
+    def told(self, weights: OpenWeights | WeightsBesideLinear, separate: bool) -> _Told:
+        silent = weights.silent(self.pattern)
         more = weights.columns(self.own, self.features, self.pattern) if weights.pairs else None
         blocks = [_equations(self.own, self.pattern, right, separate, silent, more) for right in self.outputs]
         return _Told(self.point, blocks)
@@ -78,6 +80,11 @@ class _Told:
     point: Point
     blocks: list[list[list[fmpq | int]]]
 
+    @property
+    def acting(self) -> set[int]:
+        """The unknowns, the same ones for every output, that act there."""
+        return {unknown for *entries, _ in self.blocks[0] for unknown, v in enumerate(entries) if v}
+
 
 def solve_outputs(
     probe: Probe,
@@ -89,6 +96,7 @@ def solve_outputs(
     lacking: Set[tuple[int, int, int]] = frozenset(),
     orders: int = 1,
     beside: Sequence[Point] = (),
+    leave_open: bool = False,
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
@@ -102,20 +110,27 @@ def solve_outputs(
         lacking: (layer, neuron, feature) of weights that are not known. Where those of the last layer act for which a
             number stands, see OpenWeights; where others act, nothing is asked.
         orders: in which points are taken where some may contradict: those that come first count as right.
+        leave_open: beside a free linear part, take coefficients that nothing tells as 0: the points avoid lacking
+            weights, so that perhaps none has their sides.
         beside: points on both sides of neurons before the last layer, where that has none that changes its state.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
-    guesses = list(OpenWeights.guesses(known, lacking, below.separate))
-    if orders > 1:
+    guesses: list[OpenWeights | WeightsBesideLinear]
+    if below.free:
+        guesses = list(WeightsBesideLinear.guesses(known, lacking))
+    else:
+        guesses = list(OpenWeights.guesses(known, lacking, below.separate))
+    if orders > 1 and not below.free:
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
     points = [*beside, *(p for n, w in enumerate(witnesses) for p in both_sides(known, n, w))]
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
+    zero = superfluous(known, len(known.layers) - 1) if below.free else []
     rounds: list[list[_Region]] = []
     failed: OutputResult | None = None
     # At first nothing is left out, which might hide a wrong guess.
-    shares = (0.0, left_out) if left_out and len(guesses) > 1 else (left_out,)
+    shares = (0.0, left_out) if left_out and len(guesses) > 1 and not below.free else (left_out,)
     for share, weights in product(shares, guesses):
         unknowns = base + len(weights.unknowns)
         told: list[_Told] = []
@@ -124,20 +139,22 @@ def solve_outputs(
                 points += [_random_point(known, generator) for _ in range(count)]
                 rounds.append(_regions(probe, known, points, tests, avoided, guesses[0]))
                 points = _unusual(known, generator, count)
-            regions = [at for at in rounds[number] if not (weights.aside and weights.acting(at.pattern))]
+            regions = [at for at in rounds[number] if not weights.left_alone(at.pattern)]
             told += [region.told(weights, below.separate) for region in regions]
-            systems, refused = _agreeing(told, probe.oracle.output_width, unknowns, share, orders, random)
+            systems, used, refused = _agreeing(told, probe.oracle.output_width, unknowns, share, orders, random, zero)
             if refused is not None or not any(system.open_unknowns() for system in systems):
                 break
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        idle = _leave_idle(systems, told, base) if (left_out or lacking) and told else set[int]()
-        answers = _answers(systems, base)
+        idle = _leave_idle(systems, used, base) if (left_out or lacking) and used else set[int]()
+        unknown = {n for system in systems for n, determined in enumerate(system.determined()) if not determined}
+        checked = all(system.redundant for system in systems)
+        answers = _answers(systems, base, 0 if leave_open and below.free and checked else base)
         if isinstance(answers, OutputResult) or not weights.fits(answers):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
-        decided = _decided(known, systems, below, weights, answers, idle)
+        decided = _decided(known, systems, below, weights, answers, idle, unknown)
         unasked = {p for layer, _, p in avoided if layer == len(known.layers) - 1}
         right = [(i, p) for i, p in weights.pairs if p not in unasked and not weights.aside]
         return replace(decided, accounted=frozenset((row, p) for i, p in right for row in below.features[i]))
@@ -154,8 +171,7 @@ def _contradicted(systems: Sequence[RowSystem], refused: _Told) -> OutputResult:
 
 def _leave_idle(systems: Sequence[RowSystem], told: Sequence[_Told], base: int) -> set[int]:
     """Take coefficients as 0 that act in no region, and say which; the sign of a neuron of which both do stays open."""
-    equations = [equation for at in told for equation in at.blocks[0]]  # of all outputs, but for the right-hand sides
-    idle = {unknown for unknown in range(base) if not any(equation[unknown] for equation in equations)}
+    idle = set(range(base)).difference(*(at.acting for at in told))
     for unknown, system in product(sorted(idle), systems):
         system.add([_single(unknown, system.unknowns)])
     return idle
@@ -167,7 +183,7 @@ def _regions(
     points: Sequence[Point],
     tests: Sequence[Direction],
     lacking: Set[tuple[int, int, int]],
-    weights: OpenWeights,
+    weights: OpenWeights | WeightsBesideLinear,
 ) -> list[_Region]:
     """The regions around these points, but for those where a weight acts that is neither known nor an unknown."""
     patterns, last = known.patterns(points), len(known.layers) - 1
@@ -185,41 +201,62 @@ def _regions(
 def _acts(known: Known, pattern: Pattern, layer: int, neuron: int, feature: int) -> bool:
     """Does what a neuron hands on depend on a weight there for which another number stands, or 0?"""
     stands = known.layers[layer][neuron].plus[feature]
-    return bool(pattern[layer - 1][feature]) and (bool(pattern[layer][neuron]) or not stands)
+    return known.acts(layer - 1, feature, pattern) and (bool(pattern[layer][neuron]) or not stands)
+
+
+def _usual_first(told: Sequence[_Told]) -> list[_Told]:
+    """Regions in which an unknown acts that hardly ever does come last: what is missing may be on there as well."""
+    acting = [at.acting for at in told]
+    often = Counter(chain.from_iterable(acting))
+    rarest = [min((often[unknown] for unknown in unknowns), default=0) for unknowns in acting]
+    return [told[n] for n in sorted(range(len(told)), key=lambda n: -rarest[n])]
 
 
 def _agreeing(
-    told: Sequence[_Told], outputs: int, unknowns: int, left_out: float, orders: int, random: Random
-) -> tuple[list[RowSystem], _Told | None]:
-    """Equations that agree, and a region that contradicts them if more than the share of `left_out` do."""
+    told: Sequence[_Told],
+    outputs: int,
+    unknowns: int,
+    left_out: float,
+    orders: int,
+    random: Random,
+    zero: Sequence[int],
+) -> tuple[list[RowSystem], list[_Told], _Told | None]:
+    """Equations that agree, their regions, and one that contradicts them if more than the share of `left_out` do.
+
+    Args:
+        zero: coefficients that are 0.
+    """
     order = list(told)
     most = int(left_out * len(order))
-    for _ in range(orders):
+    for number in range(orders):
         if left_out:
             random.shuffle(order)
+            order = _usual_first(order) if not number else order
         systems = [RowSystem(unknowns) for _ in range(outputs)]
-        refused: list[_Told] = []
+        for unknown, system in product(zero, systems):
+            system.add([_single(unknown, unknowns)])
+        used, refused = list[_Told](), list[_Told]()
         for at in order:
             pairs = list(zip(systems, at.blocks, strict=True))
             fits = not most or all(system.accepts(block) for system, block in pairs)  # if any may be left out
             if fits:
                 for system, block in pairs:
                     system.add(block)
-            if not fits or not all(system.consistent for system in systems):
-                refused.append(at)
+            agrees = fits and all(system.consistent for system in systems)
+            (used if agrees else refused).append(at)
             if len(refused) > most:
                 break
         if len(refused) <= most:
-            return systems, None
-    return systems, refused[-1]
+            return systems, used, None
+    return systems, used, refused[-1]
 
 
-def _answers(systems: Sequence[RowSystem], base: int) -> list[list[fmpq]] | OutputResult:
-    """What the equations of every output tell; unknowns from `base` on that they leave open are 0."""
+def _answers(systems: Sequence[RowSystem], base: int, first: int) -> list[list[fmpq]] | OutputResult:
+    """What the equations of every output tell; unknowns from `first` on that they leave open are 0, last ones first."""
     answers = []
     for number, system in enumerate(systems, 1):
         told = system.determined()
-        for unknown in range(base, system.unknowns):
+        for unknown in reversed(range(first, system.unknowns)):
             if not told[unknown]:
                 system.add([_single(unknown, system.unknowns)])
                 told = system.determined()
@@ -235,12 +272,20 @@ def _decided(
     known: Known,
     systems: Sequence[RowSystem],
     below: LayerBelow,
-    weights: OpenWeights,
+    weights: OpenWeights | WeightsBesideLinear,
     answers: Sequence[list[fmpq]],
     idle: Set[int],
+    unknown: Set[int],
 ) -> OutputResult:
-    """Decide the signs of the last layer by what its outputs are, of which the idle ones acted nowhere."""
+    """Decide the signs of the last layer by what its outputs are.
+
+    Args:
+        idle: coefficients that acted nowhere.
+        unknown: coefficients that nothing tells.
+    """
     base = systems[0].unknowns - len(weights.unknowns)
+    if isinstance(weights, WeightsBesideLinear):
+        weights.put_in(known, below, answers, unknown)
     vectors = [answer[:base] for answer in answers]
     linear = [n for n, row in enumerate(known.layers[-1]) if row.linear] if below.free else []
     decision = below.decide(vectors, final=True, untold={p for p, n in enumerate(linear) if n in idle})
@@ -248,7 +293,7 @@ def _decided(
         vectors = decision.vectors
     elif below.free:
         vectors = _linear_together(known, vectors)
-    if weights.pairs:
+    if isinstance(weights, OpenWeights) and weights.pairs:
         weights.put_in(known, below, answers, vectors)
     redundant = min(system.redundant for system in systems)
     return OutputResult(tuple(OutputRow(tuple(v[:-1]), v[-1]) for v in vectors), redundant)

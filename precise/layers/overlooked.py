@@ -282,11 +282,12 @@ class LastSearch:
     def _resolved_at(
         self, turns: Mapping[Where, Sequence[Point]], outputs: Sequence[OutputRow], seen: Seen
     ) -> Overlooked | None:
-        for where, points in turns.items():
-            found = self._resolved(where, points, outputs, seen) if where not in self._in_vain else None
-            if found is not None:
-                return found
-            self._in_vain.add(where)
+        for (layer, neuron), points in turns.items():
+            for where in ((layer, n) for n in self._known.crossing(layer, neuron)):
+                found = self._resolved(where, points, outputs, seen) if where not in self._in_vain else None
+                if found is not None:
+                    return found
+                self._in_vain.add(where)
         return None
 
     def _resolved(

@@ -33,7 +33,7 @@ def recognised(known: Known, surface: Surface, layer: int, row: Row, lacking: Se
         lacking: the features whose weight the row lacks.
     """
     sides = surface.pattern[layer - 1]
-    acting = sorted(p for p in lacking if sides[p])
+    acting = sorted(p for p in lacking if known.acts(layer - 1, p, surface.pattern))
     if not acting:
         return {}
     forms = _forms(known, layer, surface)

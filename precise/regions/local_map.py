@@ -142,6 +142,13 @@ class Known:
             for number in range(len(points))
         ]
 
+    def acts(self, layer: int, feature: int, pattern: Pattern) -> bool:
+        """Is what a row of a layer (from 0) hands on other than 0 there? A linear one hands on what is on below."""
+        row = self.layers[layer][feature]
+        if not (row.linear and layer):
+            return pattern[layer][feature]
+        return any(self.acts(layer - 1, p, pattern) for p, w in enumerate(row.plus) if w)
+
     def affine(self, layer: int, pattern: Pattern) -> fmpz_mat:
         """The affine map of the preactivations of `layer` (from 0; -1: the inputs) where earlier layers are so."""
         key = (layer, pattern[: max(layer, 0)])

@@ -11,9 +11,9 @@ from precise.arithmetic import primitive
 from precise.equations.open_row import OpenRow, open_row, unseen
 from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import RowSystem
-from precise.regions.local_map import Row
+from precise.regions.local_map import Known, Row
 from precise.regions.walk import Crossed, Walker
-from precise.signatures.reach import Border, Reach, closed_row
+from precise.signatures.reach import Border, Reach, Where, closed_row
 from precise.signatures.rows import RowSearch, Trail
 
 MOST_OPEN = 8  # combinations of coefficients that are searched for
@@ -48,7 +48,7 @@ def completed(walker: Walker, partial: PartialRow, separate: bool, close: bool, 
     while (wanted := completable(partial, search.features, close)) is not None:
         border = Reach(walker, wanted, partial.witness, generator).border()
         if border.crossed is None:
-            row, lacking = _closed(wanted, border) if close and not separate else (None, ())
+            row, lacking = _closed(walker, wanted, border) if close and not separate else (None, ())
             return Trail(row=row, witness=partial.witness, lacking=lacking, end="a row's open part was not met")
         system = _extended(partial, wanted.row, search, border.crossed)
         if system.complete and (answer := system.solve()) is not None:
@@ -70,11 +70,19 @@ def _extended(partial: PartialRow, row: Row, search: RowSearch, crossed: Crossed
     return system
 
 
-def _closed(wanted: OpenRow, border: Border) -> tuple[Row | None, tuple[int, ...]]:
+def _closed(walker: Walker, wanted: OpenRow, border: Border) -> tuple[Row | None, tuple[int, ...]]:
     """The row with large weights for the neurons that it does not meet, and these."""
     absent = unseen(wanted)
     if absent is None:
         return None, ()
-    below = max((layer for layer, _ in border.sides), default=0)
-    sides = {j: frozenset(border.sides.get((below, j), ())) for j in absent}
+    sides = {j: frozenset(border.sides.get(_maker(walker.known, len(walker.known.layers) - 2, j), ())) for j in absent}
     return closed_row(wanted.row.without(absent), sides), tuple(absent)
+
+
+def _maker(known: Known, layer: int, feature: int) -> Where:
+    """The neuron that changes its state where a feature of a layer (from 0) begins to act; of twins the first one."""
+    row = known.layers[layer][feature]
+    handed = [p for p, w in enumerate(row.plus) if w]
+    if row.linear and layer and len(handed) == 1:
+        return _maker(known, layer - 1, handed[0])
+    return layer, min(known.crossing(layer, feature))

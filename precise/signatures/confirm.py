@@ -33,6 +33,7 @@ SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
 SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
 NEAR = (-8, 5)  # binary logarithms of distances from the witness
 FAR_OUT = 10  # of the witness's own
+OTHERS = 4  # rows of the layer at least, and features, for one to be passed by a row that is the layer's
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 
@@ -45,6 +46,8 @@ class Confirmation:
     absent: tuple[Surface, ...]  # predicted places where the oracle varies but does not bend
     deeper: bool  # is the surface seen to be a deeper layer's?
     doubtful: bool = False  # or may it be one, or else end where the neurons behind it have no weight for its own?
+    bent: bool = False  # was a row of its own layer seen to bend it? Then it is a deeper layer's, whatever is missing
+    passed: bool = True  # does it go on as it is past some other row of its layer, if there are enough of them?
 
 
 def confirm(
@@ -72,7 +75,7 @@ def confirm(
     present: list[Surface] = []
     absent: list[Surface] = []
     silent: list[Surface] = []
-    told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(place, lacking))
+    told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(known, place, lacking))
     while batch := list(islice(told, min(BATCH, wanted - looked))):
         looked += len(batch)
         for surface, seen in zip(batch, walker.all_present(batch), strict=True):
@@ -83,7 +86,7 @@ def confirm(
             else:
                 absent.append(surface)
     deeper = only and not _ends_all(walker, known, present, generator)
-    doubtful = False
+    doubtful = bent_by_own = False
     if present and (absent or silent) and not deeper:
         below = Known(known.inputs, [*known.layers[:-1], []])  # its own layer never bends a surface
         free = Walker(walker.probe, below)
@@ -97,9 +100,22 @@ def confirm(
             if isinstance(bent, Bent) and not free.present(bent.lower.plane, bent.beyond):
                 doubtful = whole
                 continue
-            deeper, doubtful = True, False
+            deeper, doubtful, bent_by_own = True, False, own
             break
-    return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful)
+    passed = _passes(walker.known, row, [surface.point for surface in present])
+    return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful, bent_by_own, passed)
+
+
+def _passes(known: Known, row: Row, points: Sequence[Point]) -> bool:
+    """Does another row of the layer have both states at these points of a row's surface, if there are enough others?
+
+    A surface of a deeper layer is a row's as long as the neurons of its layer keep their states.
+    """
+    others = [other for other in known.layers[-1] if other not in (row, row.negated()) and not other.linear]
+    if len(known.layers) == 1 or min(len(others), len(known.layers[-2])) < OTHERS or not points:
+        return True  # the first layer's have planes throughout
+    values = Known(known.inputs, [*known.layers[:-1], others]).preactivations(points)[-1]
+    return any(len({value > 0 for value in of_one}) == 2 for of_one in zip(*values, strict=True))
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:
@@ -134,9 +150,9 @@ def _places(
         yield from predicted(known, line, generator, floats, lacking)
 
 
-def _told(place: Surface, lacking: Sequence[int]) -> bool:
+def _told(known: Known, place: Surface, lacking: Sequence[int]) -> bool:
     """Does a row that lacks the weights of these neurons below say anything there?"""
-    return not any(place.pattern[-2][j] for j in lacking)
+    return not any(known.acts(len(known.layers) - 2, j, place.pattern) for j in lacking)
 
 
 def _bend(walker: Walker, known: Known, lacking: Sequence[int], start: Surface, goal: Surface) -> Bent | Surface | None:
@@ -151,7 +167,7 @@ def _bend(walker: Walker, known: Known, lacking: Sequence[int], start: Surface, 
         event = walker.step(surface, way, max(float(np.linalg.norm(way)), 2.0**-20))
         if isinstance(event, Bent):
             return event
-        if not isinstance(event, Crossed) or not _told(event.surface, lacking):
+        if not isinstance(event, Crossed) or not _told(known, event.surface, lacking):
             return None
         surface = event.surface
         if not _is_a_rows(known, surface):

@@ -18,6 +18,7 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import RowSystem
+from precise.equations.superfluous import superfluous
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
@@ -60,6 +61,7 @@ class RowSearch:
         """postponed: neurons below whose weights are taken as 0 for now."""
         self.walker = walker
         self._postponed = postponed
+        self._zero = [*postponed, *superfluous(walker.known, len(walker.known.layers) - 2)]
         self.known: Known = walker.known
         self.separate = separate  # are there unknowns for both sides of every neuron below?
         self._random = random
@@ -161,8 +163,8 @@ class RowSearch:
         return equations
 
     def _absent(self) -> list[list[fmpq | int]]:
-        """The weights that are postponed are 0."""
-        return [[*(int(c == j) for c in range(self._unknowns())), 0] for j in self._postponed]
+        """The weights that are postponed are 0, and those of features that others make superfluous."""
+        return [[*(int(c == j) for c in range(self._unknowns())), 0] for j in self._zero]
 
     def news(self, event: Crossed) -> list[list[fmpq | int]]:
         """The equations that a crossing adds: one for a neuron that feeds the row, else those of a new local map."""

@@ -146,6 +146,19 @@ class LayerBelow:
         """These neurons, by number, act on these sides."""
         self._evidence.add({j if sign is Sign.POSITIVE else self._count + j for j, sign in signs.items()})
 
+    def keep_both(self, neurons: Sequence[int]) -> None:
+        """Add the negative sides of these neurons, whose signs are open, as features of the next layer."""
+        layer = self._known.layers[self._index]
+        for place, j in enumerate(neurons, len(layer)):
+            self.features[j] = [*self.features[j], place]
+        self._known.layers[self._index] = [*layer, *(layer[j].negated() for j in neurons)]
+        self._known.changed()
+
+    def completed(self, rows: Sequence[Row], weights: Set[tuple[int, int]]) -> None:
+        """Note that these (neuron, feature) are known now, and the neurons with them, whose signs are open."""
+        self._neurons = tuple(rows[: self._count])
+        self.solved(weights)
+
     def solved(self, weights: Set[tuple[int, int]]) -> None:
         """Note that these (neuron, feature) are known now."""
         self.lacking, self.ignored_lacking = self.lacking - weights, self.ignored_lacking - weights

@@ -53,6 +53,30 @@ def test_outputs_are_solved_where_a_missing_neuron_is_on_at_many_points(seed: in
         assert told / unit + output.bias == network([fmpq(v, unit) for v in point])[0]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_neuron_keeps_its_sign_where_a_missing_one_is_on_wherever_it_is_off(seed: int) -> None:
+    network = random_network((6, 8, 6, 1), seed)
+    hidden, points = network.layers[1], np.random.default_rng(seed)
+    whole = Known(6, [rows_of(network, 0), rows_of(network, 1)])
+    drawn = [to_point(point) for point in random_points(whole, points, 512)]
+    fed = [[max(v, 0) for v in values] for values in whole.preactivations(drawn)[0]]
+    row = hidden.weights[0]
+    scales = [fmpq(1) / r.plus[0] * w[0] for r, w in zip(rows_of(network, 0), network.layers[0].weights, strict=True)]
+    sizes = sorted(sum((w * s * v for w, s, v in zip(row, scales, at, strict=True)), fmpq(0)) for at in fed)
+    bias = -sizes[len(sizes) // 32] / (1 << FRACTION_BITS)  # off at one point of 32
+    weights = (row, tuple(-w * fmpq(9, 10) for w in row), *hidden.weights[2:])
+    biases = (bias, (fmpq(1, 8) - bias) * fmpq(9, 10), *hidden.biases[2:])
+    network = Network((network.layers[0], Layer(weights, biases), network.layers[2]))
+    rows = rows_of(network, 1)
+    known = Known(6, [rows_of(network, 0), [rows[0], *rows[2:]]])
+    below = LayerBelow(known, 1, 0, Random(seed), ignored=1)
+    probe = Probe(ExactOracle(network), range(6), [1])
+    result = solve_outputs(probe, known, below, [], Random(seed), left_out=0.25)
+    assert result.rows, result.reason
+    assert below.signs is not None
+    assert set(below.signs) <= {Sign.POSITIVE, Sign.UNSEEN}
+
+
 def test_nothing_is_asked_where_an_unknown_weight_acts() -> None:
     network = random_network((6, 8, 6, 1), 1)
     rows = rows_of(network, 1)
