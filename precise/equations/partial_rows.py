@@ -97,9 +97,13 @@ def independent(rows: Sequence[Sequence[int]]) -> Equations:
 class PartialRows:
     """The partial rows of one layer; those of one neuron are merged as soon as it shows that they are."""
 
-    def __init__(self, unknowns: int, narrowest: int = REDUNDANT + 1) -> None:
-        """narrowest: the least of the number of inputs and the widths of the layers below."""
+    def __init__(self, unknowns: int, narrowest: int = REDUNDANT + 1, shared: int = 0) -> None:
+        """Args:
+        narrowest: the least of the number of inputs and the widths of the layers below.
+        shared: equations that the rows of all neurons have, so that they do not tell which belong together.
+        """
         self.unknowns = unknowns
+        self._shared = shared
         self._narrowest = narrowest
         self.rows: list[PartialRow] = []
 
@@ -140,7 +144,7 @@ class PartialRows:
 
     def with_zeros(self, absent: Sequence[int]) -> PartialRows:
         """The same where these unknowns are taken to be 0; some rows may merge or be complete now."""
-        result = PartialRows(self.unknowns, self._narrowest)
+        result = PartialRows(self.unknowns, self._narrowest, self._shared)
         zeros = [[int(c == j) for c in range(self.unknowns)] for j in absent]
         for row in self.rows:
             other = replace(row, equations=independent([*row.equations, *zeros]))
@@ -150,7 +154,7 @@ class PartialRows:
 
     @property
     def _redundant(self) -> int:
-        return max(1, min(REDUNDANT, self._narrowest - 1))
+        return max(1, min(REDUNDANT, self._narrowest - 1)) + self._shared
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
         both = modulo_prime([*a.residues, *b.residues])

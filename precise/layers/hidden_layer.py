@@ -20,6 +20,7 @@ from flint import fmpq
 from precise.arithmetic import primitive
 from precise.equations.open_row import OpenRow, open_row
 from precise.equations.partial_rows import Equations, PartialRow, PartialRows
+from precise.equations.superfluous import superfluous
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.layer_result import LayerResult, RowRecord
@@ -464,7 +465,8 @@ class LayerSearch:
         return self.features * (2 if self.below.separate else 1) + 1
 
     def _no_parts(self) -> PartialRows:
-        return PartialRows(self._unknowns, min([self._known.inputs, *map(len, self._known.layers[:-1])]))
+        narrowest = min([self._known.inputs, *map(len, self._known.layers[:-1])])
+        return PartialRows(self._unknowns, narrowest, len(superfluous(self._known, len(self._known.layers) - 2)))
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 

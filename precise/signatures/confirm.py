@@ -33,7 +33,7 @@ SECTION_BITS = 3  # a bracket is cut into 8 parts at once in floats
 SECTION_STEPS = 13  # 2^-39 of it, where float64 still tells its ends apart
 NEAR = (-8, 5)  # binary logarithms of distances from the witness
 FAR_OUT = 10  # of the witness's own
-OTHERS = 4  # rows of the layer at least, and features, for one to be passed by a row that is the layer's
+OTHERS = 5  # rows of the layer at least, and features, for one to be passed by a row that is the layer's
 HALVINGS = 48  # of a bracket, at most, until both ends lie in one known region
 
 

@@ -68,6 +68,7 @@ class LayerBelow:
         self._evidence = SignEvidence(self._count)
         self._looked_at: frozenset[Equations] = frozenset()  # parts, together
         self.signs: list[Sign] | None = None if index >= 0 else []
+        self._parted = False  # are there features for both sides of some neurons? Then no sign is told any more
         self.twins = self.always_active = 0
         self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on
         self.assumed: tuple[int, ...] = ()  # neurons whose side is taken for granted
@@ -116,22 +117,22 @@ class LayerBelow:
         if self.separate:
             self.learn(acting_sides(part.system(), self._count))
             return
-        if not self.free or not self._count or self.signs is not None or self._missing or self.lacking:
+        told = self.signs is not None or self._parted
+        if not self.free or not self._count or told or self._missing or self.lacking:
             return
         features = len(self._known.layers[self._index])
         known = open_row(part, features, features - self._count - 1)
         if known is None:
             return
-        told = signs_of_part(self._neurons, known, self._random, self._blurred)
-        self._take(told)
+        self._take(signs_of_part(self._neurons, known, self._random, self._blurred))
 
     def learn_parts(self, parts: Sequence[PartialRow]) -> None:
         """Take in what partial rows tell together of a layer with dependent rows of which no neuron is missing."""
         fresh = frozenset(part.equations for part in parts)
-        if self.free and self.signs is None and not (self._missing or self._ignored or fresh <= self._looked_at):
+        told = self.signs is not None or self._parted
+        if self.free and not (told or self._missing or self._ignored or fresh <= self._looked_at):
             self._looked_at = fresh
-            told = signs_not_refuted(self._neurons, parts, self.lacking)
-            self._take(told)
+            self._take(signs_not_refuted(self._neurons, parts, self.lacking))
 
     def unseen(self) -> list[int]:
         """The neurons of which no row tells the sign so far."""
@@ -148,7 +149,7 @@ class LayerBelow:
 
     def keep_both(self, neurons: Sequence[int]) -> None:
         """Add the negative sides of these neurons, whose signs are open, as features of the next layer."""
-        layer = self._known.layers[self._index]
+        self._parted, layer = True, self._known.layers[self._index]
         for place, j in enumerate(neurons, len(layer)):
             self.features[j] = [*self.features[j], place]
         self._known.layers[self._index] = [*layer, *(layer[j].negated() for j in neurons)]
@@ -165,7 +166,7 @@ class LayerBelow:
 
     def ready(self, vectors: Sequence[Vector]) -> bool:
         """Do these rows, which need not be all, decide the signs?"""
-        if self.signs is not None:
+        if self.signs is not None or self._parted:
             return False
         if self.free:
             return self._settled(vectors, final=False) is not None or Sign.UNSEEN not in self._evidence.signs()
@@ -181,7 +182,7 @@ class LayerBelow:
             whole: are these all rows of the next layer? If not, a neuron that none of them sees keeps both sides.
             untold: of a free linear part, the features that acted nowhere.
         """
-        if self.signs is not None:
+        if self.signs is not None or self._parted:
             return None
         return self._by_linear_part(vectors, final, untold) if self.free else self._by_sides(vectors, final, whole)
 
