@@ -207,6 +207,9 @@ class WeightsBesideLinear:
         below.completed(rows, solved)
 
 
+Weights = OpenWeights | WeightsBesideLinear
+
+
 def _acts(known: Known, feature: int, pattern: Pattern) -> bool:
     """Is a feature of the last layer other than 0 there?"""
     return known.acts(len(known.layers) - 2, feature, pattern)

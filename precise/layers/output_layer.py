@@ -19,7 +19,7 @@ from flint import fmpq, fmpq_mat, fmpz_mat
 from precise.arithmetic import common_denominator
 from precise.equations.row_system import RowSystem
 from precise.equations.superfluous import superfluous
-from precise.layers.open_weights import OpenWeights, WeightsBesideLinear
+from precise.layers.open_weights import OpenWeights, Weights, WeightsBesideLinear
 from precise.regions.aim import random_line, to_point
 from precise.regions.corners import ACROSS, directions, sides
 from precise.regions.extremes import Extremes
@@ -66,7 +66,7 @@ class _Region:
     features: list[list[int]]  # those of the layer below
     outputs: list[list[fmpq | int]]  # what every output does
 
-    def told(self, weights: OpenWeights | WeightsBesideLinear, separate: bool) -> _Told:
+    def told(self, weights: Weights, separate: bool) -> _Told:
         silent = weights.silent(self.pattern)
         more = weights.columns(self.own, self.features, self.pattern) if weights.pairs else None
         blocks = [_equations(self.own, self.pattern, right, separate, silent, more) for right in self.outputs]
@@ -116,7 +116,7 @@ def solve_outputs(
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
-    guesses: list[OpenWeights | WeightsBesideLinear]
+    guesses: list[Weights]
     if below.free:
         guesses = list(WeightsBesideLinear.guesses(known, lacking))
     else:
@@ -183,7 +183,7 @@ def _regions(
     points: Sequence[Point],
     tests: Sequence[Direction],
     lacking: Set[tuple[int, int, int]],
-    weights: OpenWeights | WeightsBesideLinear,
+    weights: Weights,
 ) -> list[_Region]:
     """The regions around these points, but for those where a weight acts that is neither known nor an unknown."""
     patterns, last = known.patterns(points), len(known.layers) - 1
@@ -272,7 +272,7 @@ def _decided(
     known: Known,
     systems: Sequence[RowSystem],
     below: LayerBelow,
-    weights: OpenWeights | WeightsBesideLinear,
+    weights: Weights,
     answers: Sequence[list[fmpq]],
     idle: Set[int],
     unknown: Set[int],

@@ -123,6 +123,43 @@ def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
     assert len(missed) <= 1  # where both surfaces end at dead neurons, the way there tells nothing
 
 
+def test_a_row_goes_on_past_others_of_its_layer_and_a_deeper_surface_does_not() -> None:
+    """A deeper surface is a row as long as the neurons that feed it keep their states."""
+    passing, passed, refused = [], [], []
+    for seed in range(2):
+        network = random_network([7, 6, 8, 4, 2], seed)
+        rows, above = rows_of(network, 1), network.layers[2]
+        walker, whole = walker_below(network, 1), Known(7, [rows_of(network, 0), rows])
+        walker.known.layers[-1] = rows
+        walker.replace_last(rows)
+        for row in rows[:4]:
+            seen = places(walker, row, seed)
+            if seen:
+                passing.append(confirm(walker, row, seen[0].point, 48, True, np.random.default_rng(seed)))
+        deeper = Known(7, [*whole.layers, rows_of(network, 2)])
+        lines = [random_line(deeper, np.random.default_rng(seed * 100 + n)) for n in range(4)]
+        for line in lines:
+            for point in (line[0].point(line[1]), line[0].point(line[2])):
+                (pattern,) = whole.patterns([point])
+                on = [network.layers[1].weights[j] if positive else None for j, positive in enumerate(pattern[1])]
+                biases = network.layers[1].biases
+                for weights, bias in zip(above.weights[:2], above.biases, strict=False):
+                    fed = [(w, row, b) for w, row, b in zip(weights, on, biases, strict=True) if row is not None]
+                    columns = [sum((w * row[p] for w, row, _ in fed), fmpq(0)) for p in range(6)]
+                    constant = bias + sum((w * b for w, _, b in fed), fmpq(0))
+                    if not any(columns):
+                        continue
+                    impostor = row_of(tuple(columns), constant, scales_of(network, 0))
+                    seen = places(walker, impostor, seed)
+                    if seen:
+                        told = confirm(walker, impostor, seen[0].point, 48, True, np.random.default_rng(seed))
+                        (refused if told.deeper else passed).append(told)
+    assert len(passing) >= 6
+    assert all(told.passed and not told.bent for told in passing)
+    assert sum(told.bent for told in refused) > len(refused) // 2 > 1
+    assert not any(told.passed and told.present > len(told.absent) for told in passed)
+
+
 def test_far_out_a_deeper_surface_is_told_from_a_row_as_well() -> None:
     """A neuron of layer 2 changes its state so far out that from there all of layer 1 seems to bend at the origin."""
     told = []
