@@ -41,11 +41,8 @@ class OpenWeights:
                 is asked.
             separate: have the neurons of the last layer unknowns for both sides?
         """
-        last, rows = len(known.layers) - 1, known.layers[-1]
-        pairs = sorted((i, p) for layer, i, p in lacking if separate and layer == last and rows[i].plus[p])
+        pairs, bare = _stood_for(known, lacking if separate else frozenset())
         numbers = sorted({i for i, _ in pairs})
-        without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
-        bare = Known(known.inputs, [*known.layers[:-1], without]) if pairs else known
         for count in range(min(MOST_ON, len(numbers)) + 1):
             for on in combinations(numbers, count):
                 yield cls(tuple(pairs), on, bare)
@@ -147,11 +144,8 @@ class WeightsBesideLinear:
             lacking: (layer, neuron, feature) of weights that are not known. 0 stands for some: where those act, nothing
                 is asked.
         """
-        last, rows = len(known.layers) - 1, known.layers[-1]
-        pairs = sorted((i, p) for layer, i, p in lacking if layer == last and rows[i].plus[p])
-        without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
-        bare = Known(known.inputs, [*known.layers[:-1], without]) if pairs else known
-        off = frozenset((i, p) for i, p in pairs if rows[i].plus[p] < 0)
+        pairs, bare = _stood_for(known, lacking)
+        off = frozenset((i, p) for i, p in pairs if known.layers[-1][i].plus[p] < 0)
         yield cls(tuple(pairs), off, bare, aside=True)
         if pairs:
             yield cls(tuple(pairs), off, bare)
@@ -208,6 +202,14 @@ class WeightsBesideLinear:
 
 
 Weights = OpenWeights | WeightsBesideLinear
+
+
+def _stood_for(known: Known, lacking: Set[tuple[int, int, int]]) -> tuple[list[tuple[int, int]], Known]:
+    """(neuron, feature) of the last layer's weights for which a number stands; the known part with 0 in their places."""
+    last, rows = len(known.layers) - 1, known.layers[-1]
+    pairs = sorted((i, p) for layer, i, p in lacking if layer == last and rows[i].plus[p])
+    without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
+    return pairs, Known(known.inputs, [*known.layers[:-1], without]) if pairs else known
 
 
 def _acts(known: Known, feature: int, pattern: Pattern) -> bool:
