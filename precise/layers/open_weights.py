@@ -205,7 +205,7 @@ Weights = OpenWeights | WeightsBesideLinear
 
 
 def _stood_for(known: Known, lacking: Set[tuple[int, int, int]]) -> tuple[list[tuple[int, int]], Known]:
-    """(neuron, feature) of the last layer's weights for which a number stands; the known part with 0 in their places."""
+    """(neuron, feature) of the last layer's weights that a number stands for, and what is known without these."""
     last, rows = len(known.layers) - 1, known.layers[-1]
     pairs = sorted((i, p) for layer, i, p in lacking if layer == last and rows[i].plus[p])
     without = [row.without([p for i, p in pairs if i == n]) for n, row in enumerate(rows)]
