@@ -89,6 +89,17 @@ class Extraction:
     report: Report
 
 
+@dataclass(frozen=True)
+class _Supposed:
+    """What an attempt to solve the outputs takes for granted; see `solve_outputs` and LayerBelow."""
+
+    missing: int  # neurons of the last layer that are reckoned with
+    lacking: frozenset[tuple[int, int]]  # its weights that are
+    left_out: float = 0.0
+    orders: int = 1
+    leave_open: bool = False
+
+
 class _Incomplete(Exception):
     """The extraction cannot go on; the message says what is missing and what to try."""
 
@@ -317,7 +328,7 @@ class _Run:
                 if unexplained(self.known, points, self.postponed):
                     return False
             before = self.kept()
-            result, _ = self.solve_outputs(max(1, self.missing), self.lacking, random=random)
+            result, _ = self.solve_outputs(_Supposed(max(1, self.missing), self.lacking), random)
             self.restore(before)
         return bool(result.rows)
 
@@ -463,16 +474,16 @@ class _Run:
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             result, below = self.solved_outputs()
-        attempts: list[tuple[int, frozenset[tuple[int, int]], float, int, bool]] = [
-            (self.missing, self.lacking, LEFT_OUT, ORDERS, False),
-            (0, frozenset(), MOST_LEFT_OUT, ORDERS, False),
-            (self.missing, self.lacking, 0.0, 1, True),
-            (self.missing, self.lacking, LEFT_OUT, ORDERS, True),
-        ]
-        for attempt in attempts:
+        attempts = (
+            _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS),
+            _Supposed(0, frozenset(), MOST_LEFT_OUT, ORDERS),
+            _Supposed(self.missing, self.lacking, leave_open=True),
+            _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS, leave_open=True),
+        )
+        for supposed in attempts:
             if not result.rows and not self.whole_below:
                 with self.stage("output layer"):
-                    result, below = self.tried_outputs(*attempt)
+                    result, below = self.tried_outputs(supposed)
         self.report.output_equations, self.accounted = result.redundant, result.accounted
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -482,23 +493,16 @@ class _Run:
     def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
         """At first what is missing is taken to be without effect."""
         with self.stage("output layer"):
-            result, below = self.tried_outputs(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT)
+            result, below = self.tried_outputs(_Supposed(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT))
             if not result.rows and not self.whole_below:
-                result, below = self.tried_outputs(self.missing, self.lacking)
+                result, below = self.tried_outputs(_Supposed(self.missing, self.lacking))
         return result, below
 
-    def tried_outputs(
-        self,
-        missing: int,
-        lacking: frozenset[tuple[int, int]],
-        left_out: float = 0.0,
-        orders: int = 1,
-        leave_open: bool = False,
-    ) -> tuple[OutputResult, LayerBelow]:
+    def tried_outputs(self, supposed: _Supposed) -> tuple[OutputResult, LayerBelow]:
         """Solve the outputs; if that fails the last layer is again as it was."""
         layer = list(self.known.layers[-1])
-        result, below = self.solve_outputs(missing, lacking, left_out, orders, leave_open)
-        if below.contradictory and (missing, lacking) != (self.missing, self.lacking):
+        result, below = self.solve_outputs(supposed)
+        if below.contradictory and (supposed.missing, supposed.lacking) != (self.missing, self.lacking):
             result = replace(result, rows=(), reason="more neurons act on both sides than any further ones explain")
         if not result.rows:
             self.known.replace_last(layer)
@@ -527,24 +531,25 @@ class _Run:
         self.found(self.search, report.width)
         return len(rows) > before
 
-    def solve_outputs(
-        self,
-        missing: int,
-        lacking: frozenset[tuple[int, int]],
-        left_out: float = 0.0,
-        orders: int = 1,
-        leave_open: bool = False,
-        random: Random | None = None,
-    ) -> tuple[OutputResult, LayerBelow]:
-        random = random or self.random
+    def solve_outputs(self, supposed: _Supposed, random: Random | None = None) -> tuple[OutputResult, LayerBelow]:
+        random, index = random or self.random, len(self.known.layers) - 1
+        missing, lacking = supposed.missing, supposed.lacking
         ignored, ignored_lacking = self.missing - missing, self.lacking - lacking
-        index = len(self.known.layers) - 1
         below = LayerBelow(self.known, index, missing, random, lacking, ignored, ignored_lacking)
         unknown = {(layer, i, j) for (layer, i), features in self.report.unknown_weights().items() for j in features}
         unknown |= {(index, i, j) for i, j in self.lacking}
         unknown |= {(layer, i, j) for layer in range(1, index + 1) for i, j in self.taken_as_zero(layer)}
         result = solve_outputs(
-            self.probe, self.known, below, self.witnesses, random, left_out, unknown, orders, self.beside, leave_open
+            self.probe,
+            self.known,
+            below,
+            self.witnesses,
+            random,
+            supposed.left_out,
+            unknown,
+            supposed.orders,
+            self.beside,
+            supposed.leave_open,
         )
         return result, below
 

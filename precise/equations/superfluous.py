@@ -15,7 +15,8 @@ def superfluous(known: Known, layer: int) -> list[int]:
     linear = [row.plus for row in rows if row.linear]
     if not linear:
         return []
-    below, rank, seconds = set(superfluous(known, layer - 1)), rank_modulo_prime(linear), known.seconds(layer)
+    below, seconds = set(superfluous(known, layer - 1)), known.seconds(layer)
+    rank = rank_modulo_prime(linear) if seconds else 0
     return [
         n
         for n, row in enumerate(rows)

@@ -26,7 +26,7 @@ from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcom
 from precise.layers.layer_result import LayerResult, RowRecord
 from precise.layers.lines import CandidateLines, SearchedLine
 from precise.layers.pieces import factors
-from precise.layers.unseen_sides import Side, unseen_sides, with_sides
+from precise.layers.unseen_sides import unseen_sides, with_sides
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
@@ -188,7 +188,8 @@ class LayerSearch:
         self.below.keep_both(neurons)
         self.result.rows[:] = [replace(row, plus=row.plus + more, minus=row.minus + more) for row in self.result.rows]
         self.result.parts, self._partial, self._seldom = {}, self._no_parts(), None
-        told = sorted(((part, sides) for part, sides in zip(parts, unseen, strict=True) if sides), key=_open_sides)
+        told = [(part, sides) for part, sides in zip(parts, unseen, strict=True) if sides]
+        told.sort(key=lambda each: len(each[1]))
         self._partial.rows = [with_sides(part, layer, neurons, sides) for part, sides in told]
         self._changed()
 
@@ -654,7 +655,3 @@ class LayerSearch:
         if not final:
             self._without(self.below.rows_assumed)
         self._changed()
-
-
-def _open_sides(told: tuple[PartialRow, list[Side]]) -> int:
-    return len(told[1])

@@ -112,7 +112,7 @@ class OpenWeights:
             rows[row] = replace(rows[row], plus=tuple(plus))
             if i not in self.on:
                 continue
-            weights = {v[place[i, p]] / v[place[i, None]] for v in before if v[place[i, None]]}
+            weights = _ratios(before, place[i, p], place[i, None])
             if len(weights) == 1 and any(weights):
                 weight = weights.pop() * (-1 if below.signs[i] is Sign.NEGATIVE else 1)
                 rows[row], factor = with_weight(rows[row], p, weight - rows[row].plus[p])
@@ -175,11 +175,11 @@ class WeightsBesideLinear:
 
     def fits(self, answers: Sequence[Vector]) -> bool:
         """Have all outputs the same weight, if any?"""
-        return all(len(self._told(answers, *at)) <= 1 for at in enumerate(self.unknowns))
+        return all(len(_ratios(answers, place, i)) <= 1 for place, (i, _) in self._placed(answers))
 
-    def _told(self, answers: Sequence[Vector], number: int, unknown: tuple[int, int]) -> set[fmpq]:
-        place, (i, _) = len(answers[0]) - len(self.unknowns) + number, unknown
-        return {v[place] / v[i] for v in answers if v[i]}
+    def _placed(self, answers: Sequence[Vector]) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Where each of the further unknowns is among all."""
+        return enumerate(self.unknowns, len(answers[0]) - len(self.unknowns))
 
     def put_in(self, known: Known, below: LayerBelow, answers: Sequence[Vector], unknown: Set[int]) -> None:
         """Put the weights that are told into the last layer, whose signs are not decided yet.
@@ -189,9 +189,9 @@ class WeightsBesideLinear:
             unknown: those that are open.
         """
         rows, solved = list(known.layers[-1]), set[tuple[int, int]]()
-        for number, (i, p) in enumerate(self.unknowns):
-            told = self._told(answers, number, (i, p))
-            if len(answers[0]) - len(self.unknowns) + number in unknown or not told:
+        for place, (i, p) in self._placed(answers):
+            told = _ratios(answers, place, i)
+            if place in unknown or not told:
                 continue
             rows[i], factor = with_weight(rows[i], p, told.pop() - rows[i].plus[p])
             solved.add((i, p))
@@ -202,6 +202,11 @@ class WeightsBesideLinear:
 
 
 Weights = OpenWeights | WeightsBesideLinear
+
+
+def _ratios(answers: Sequence[Vector], first: int, second: int) -> set[fmpq]:
+    """The quotients of two coefficients, of the outputs that have the second one."""
+    return {answer[first] / answer[second] for answer in answers if answer[second]}
 
 
 def _stood_for(known: Known, lacking: Set[tuple[int, int, int]]) -> tuple[list[tuple[int, int]], Known]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, product
 from random import Random
 
@@ -80,7 +81,7 @@ class _Told:
     point: Point
     blocks: list[list[list[fmpq | int]]]
 
-    @property
+    @cached_property
     def acting(self) -> set[int]:
         """The unknowns, the same ones for every output, that act there."""
         return {unknown for *entries, _ in self.blocks[0] for unknown, v in enumerate(entries) if v}
@@ -121,7 +122,7 @@ def solve_outputs(
         guesses = list(WeightsBesideLinear.guesses(known, lacking))
     else:
         guesses = list(OpenWeights.guesses(known, lacking, below.separate))
-    if orders > 1 and not below.free:
+    if orders > 1:
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
     points = [*beside, *(p for n, w in enumerate(witnesses) for p in both_sides(known, n, w))]

@@ -111,11 +111,12 @@ def _passes(known: Known, row: Row, points: Sequence[Point]) -> bool:
 
     A surface of a deeper layer is a row's as long as the neurons of its layer keep their states.
     """
-    others = [other for other in known.layers[-1] if other not in (row, row.negated()) and not other.linear]
+    either = (row, row.negated())
+    others = [n for n, other in enumerate(known.layers[-1]) if other not in either and not other.linear]
     if len(known.layers) == 1 or min(len(others), len(known.layers[-2])) < OTHERS or not points:
         return True  # the first layer's have planes throughout
-    values = Known(known.inputs, [*known.layers[:-1], others]).preactivations(points)[-1]
-    return any(len({value > 0 for value in of_one}) == 2 for of_one in zip(*values, strict=True))
+    values = known.preactivations(points)[-1]
+    return any(len({at[n] > 0 for at in values}) == 2 for n in others)
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:

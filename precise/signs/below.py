@@ -107,6 +107,11 @@ class LayerBelow:
         weights = [row.plus for row in self._neurons]
         return not further or rank_modulo_prime(weights) < len(weights[0])
 
+    @property
+    def _closed(self) -> bool:
+        """Are the signs decided, or left open for good?"""
+        return self.signs is not None or self._parted
+
     def learn(self, acting: Set[int]) -> None:
         """Take in sides that a walk has shown to act: unknowns (plus ..., minus ...) that are other than 0."""
         if self.separate:
@@ -117,8 +122,7 @@ class LayerBelow:
         if self.separate:
             self.learn(acting_sides(part.system(), self._count))
             return
-        told = self.signs is not None or self._parted
-        if not self.free or not self._count or told or self._missing or self.lacking:
+        if not self.free or not self._count or self._closed or self._missing or self.lacking:
             return
         features = len(self._known.layers[self._index])
         known = open_row(part, features, features - self._count - 1)
@@ -129,8 +133,7 @@ class LayerBelow:
     def learn_parts(self, parts: Sequence[PartialRow]) -> None:
         """Take in what partial rows tell together of a layer with dependent rows of which no neuron is missing."""
         fresh = frozenset(part.equations for part in parts)
-        told = self.signs is not None or self._parted
-        if self.free and not (told or self._missing or self._ignored or fresh <= self._looked_at):
+        if self.free and not (self._closed or self._missing or self._ignored or fresh <= self._looked_at):
             self._looked_at = fresh
             self._take(signs_not_refuted(self._neurons, parts, self.lacking))
 
@@ -166,7 +169,7 @@ class LayerBelow:
 
     def ready(self, vectors: Sequence[Vector]) -> bool:
         """Do these rows, which need not be all, decide the signs?"""
-        if self.signs is not None or self._parted:
+        if self._closed:
             return False
         if self.free:
             return self._settled(vectors, final=False) is not None or Sign.UNSEEN not in self._evidence.signs()
@@ -182,7 +185,7 @@ class LayerBelow:
             whole: are these all rows of the next layer? If not, a neuron that none of them sees keeps both sides.
             untold: of a free linear part, the features that acted nowhere.
         """
-        if self.signs is not None or self._parted:
+        if self._closed:
             return None
         return self._by_linear_part(vectors, final, untold) if self.free else self._by_sides(vectors, final, whole)
 
