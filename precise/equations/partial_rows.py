@@ -17,7 +17,7 @@ from math import gcd
 from flint import fmpq, fmpz_mat, nmod_mat
 
 from precise.arithmetic import common_denominator, primitive
-from precise.equations.row_system import PRIME, RowSystem, independent_rows, modulo_prime
+from precise.equations.row_system import PRIME, RowSystem, independent_rows, residues
 from precise.regions.probe import Point
 
 Equations = tuple[tuple[int, ...], ...]  # homogeneous and independent, shape (rank, unknowns)
@@ -35,9 +35,16 @@ class PartialRow:
     witness: Point  # a point on the neuron's surface
 
     @cached_property
-    def residues(self) -> list[list[int]]:
+    def residues(self) -> nmod_mat:
         """The equations modulo a large prime."""
-        return [[v % PRIME for v in equation] for equation in self.equations]
+        return residues(self.equations)
+
+    @cached_property
+    def left(self) -> nmod_mat:
+        """A basis of what the equations send to 0, modulo the prime: its columns, one more than are open."""
+        basis, nullity = self.residues.nullspace()
+        columns = basis.transpose().tolist()[: int(nullity)]
+        return nmod_mat(len(columns), int(basis.nrows()), [v for column in columns for v in column], PRIME).transpose()
 
     @property
     def open(self) -> int:
@@ -46,14 +53,13 @@ class PartialRow:
 
     def contradicts_itself(self) -> bool:
         """Is a form that is not 0 at the row 0 wherever the equations hold? (Modulo a prime.)"""
-        return any(
-            int(modulo_prime([*self.residues, [v % PRIME for v in lead]]).rank()) == len(self.equations)
-            for lead in self.leads
-        )
+        return not all(any(values) for values in (residues(self.leads) * self.left).tolist())
 
     def met_by(self, row: Sequence[int]) -> bool:
         """Does a complete row fulfil all equations (exactly), and is no form 0 at it that is not 0 at this row?"""
         column = fmpz_mat([[v] for v in row])
+        if any((self.residues * nmod_mat(column, PRIME)).entries()):  # most rows are told apart by this
+            return False
         equations, leads = (
             (fmpz_mat([list(e) for e in part]) * column).entries() for part in (self.equations, self.leads)
         )
@@ -90,7 +96,7 @@ def independent(rows: Sequence[Sequence[int]]) -> Equations:
     """As many of these rows as are independent (modulo a prime), without common factors."""
     if not rows:
         return ()
-    chosen = [rows[r] for r in independent_rows(nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME))]
+    chosen = [rows[r] for r in independent_rows(residues(rows))]
     return tuple(tuple(v // factor for v in row) for row, factor in ((row, gcd(*row)) for row in chosen))
 
 
@@ -157,11 +163,11 @@ class PartialRows:
         return max(1, min(REDUNDANT, self._narrowest - 1)) + self._shared
 
     def _together(self, a: PartialRow, b: PartialRow) -> PartialRow | None:
-        both = modulo_prime([*a.residues, *b.residues])
-        if both.nrows() - int(both.rank()) < self._redundant:
+        more, fewer = (a, b) if a.open < b.open else (b, a)  # whose equations are more leaves less to look at
+        if len(fewer.equations) - int((fewer.residues * more.left).rank()) < self._redundant:
             return None
-        equations = [*a.equations, *b.equations]
-        together = PartialRow(tuple(equations[r] for r in independent_rows(both)), (*a.leads, *b.leads), a.witness)
+        further = tuple(b.equations[r] for r in independent_rows(b.residues * a.left))
+        together = PartialRow((*a.equations, *further), (*a.leads, *b.leads), a.witness)
         return None if together.contradicts_itself() else together
 
 

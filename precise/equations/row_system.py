@@ -75,7 +75,7 @@ class RowSystem:
 
     def _remainder(self, block: Sequence[Sequence[int]]) -> tuple[nmod_mat, nmod_mat]:
         """(the block, the block with all pivots eliminated), modulo the prime; the second is 0 for old equations."""
-        fresh = nmod_mat(fmpz_mat(block), PRIME)
+        fresh = residues(block)
         if not self.rank:
             return fresh, fresh
         spare = [0] * (self.unknowns - self.rank)
@@ -136,12 +136,17 @@ def _integers(equation: Equation) -> list[int]:
 
 def rank_modulo_prime(rows: Sequence[Sequence[int]]) -> int:
     """The rank of integer rows modulo the prime, where entries stay short: too low by chance once in 2^60."""
-    return int(nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME).rank())
+    return int(residues(rows).rank())
 
 
-def modulo_prime(residues: Sequence[Sequence[int]]) -> nmod_mat:
+def residues(rows: Sequence[Sequence[int]]) -> nmod_mat:
+    """Integer rows modulo the prime; there must be some."""
+    return nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME)
+
+
+def modulo_prime(table: Sequence[Sequence[int]]) -> nmod_mat:
     """The matrix of these residues, of which there must be some."""
-    return nmod_mat(len(residues), len(residues[0]), [v for row in residues for v in row], PRIME)
+    return nmod_mat(len(table), len(table[0]), [v for row in table for v in row], PRIME)
 
 
 def independent_rows(matrix: nmod_mat) -> list[int]:

@@ -264,17 +264,39 @@ class LayerSearch:
         self._given = None
         self._decide(final=True)
 
-    def among(self, points: Sequence[CriticalPoint]) -> None:
-        """Follow these and no others; at the end rows are taken without weights that their surfaces do not meet.
+    def among(self, points: Iterator[CriticalPoint]) -> bool:
+        """Follow these until one gives a further row, and no others; false when none is left.
+
+        At the end rows are taken without weights that their surfaces do not meet.
 
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
-        self._followed(points)
+        before = len(self.result.rows)
+        self._followed(self._until_more(before, points))
+        if len(self.result.rows) > before:
+            return True
         self._followed(self._assembled())
         rows = [self._vector(row) for row in self.result.rows]
         fresh = (c for c in self._unfinished(close=True) if not any(c.partial.met_by(row) for row in rows))
         self._followed(replace(candidate, supposed=True) for candidate in fresh)
+        return False
+
+    def _until_more(self, rows: int, points: Iterator[CriticalPoint]) -> Iterator[Candidate]:
+        """These points, and rows that become whole by them, until there are more rows than so many."""
+        while len(self.result.rows) == rows:
+            if self._fresh:
+                self._suggested += self._further()
+                self._fresh = False
+            following = self._suggested.pop(0) if self._suggested else next(points, None)
+            if following is None:
+                return
+            yield following
+
+    @property
+    def parts(self) -> list[PartialRow]:
+        """What is known of rows that are not whole."""
+        return self._partial.rows
 
     def open_rows(self) -> list[OpenRow]:
         """The rows of which few combinations are open, once the signs of the layer below are known."""

@@ -68,7 +68,7 @@ class _Explained:
 
     def __init__(self, layer: Sequence[Row], part: PartialRow, lacking: Set[tuple[int, int]]) -> None:
         count, inputs = len(layer), len(layer[0].plus)
-        terms = _kernel(part.residues)  # shape (terms, unknowns)
+        terms = [[int(v) for v in term] for term in part.left.transpose().tolist()]  # shape (terms, unknowns)
         weights = sorted(lacking)
         form = [sum(a * b for a, b in zip(part.leads[0], term, strict=True)) % PRIME for term in terms]
         last = [form + [0] * len(weights)]
@@ -108,9 +108,3 @@ def _sums(start: Table, sides: Sequence[tuple[Table, Table]]) -> list[nmod_mat]:
 
 def _zeros(table: Table) -> Table:
     return [[0] * len(row) for row in table]
-
-
-def _kernel(equations: Table) -> Table:
-    """A basis of the vectors that the equations send to 0, modulo the prime."""
-    basis, nullity = modulo_prime(equations).nullspace()
-    return [[int(basis[r, c]) for r in range(basis.nrows())] for c in range(int(nullity))]
