@@ -25,7 +25,8 @@ FRESH_BITS = 12  # fractional, on the box of size 1
 FINE_BITS = 48  # fractional, of points that are moved
 
 ROUNDS = 60  # of moving a point that differs nearer to the origin
-STARTS = 8  # points of which the nearest on its ray is moved
+STARTS = 8  # points that are drawn in along their rays
+CHAINS = 4  # of them, the nearest ones, that are moved: one alone ends where another difference is nearer
 TRIED = 24  # points a round
 STEPS = (1e-3, 0.3, 1.0)  # the least, first and largest scale of a step, of the point's size
 GAIN, LOSS = 1.3, 0.7  # of the scale after a round: did more than a fifth of its points differ, or none?
@@ -88,10 +89,11 @@ def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
 def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row], random: Random) -> float:
     """The smallest max |x_i| at which a difference was found, from points that show one; infinite without such points.
 
-    Where neurons are missing that are rarely on, hardly any random point shows it. The nearest point that does is drawn
-    in along its ray and moved by random steps into ever smaller boxes, as long as these after a step show it too
-    (a (1 + lambda) evolution strategy), and to the corner of a box at which the difference begins if it is as linear as
-    it is nearby. Costs some 1,600 queries. It may end where another difference is nearer, with an upper bound.
+    Where neurons are missing that are rarely on, hardly any random point shows it. The points nearest to the origin that
+    do are drawn in along their rays, and each is moved by random steps into ever smaller boxes, as long as these after a
+    step show it too (a (1 + lambda) evolution strategy), and to the corner of a box at which the difference begins if it
+    is as linear as it is nearby. Costs some 1,600 queries a point. All may end where another difference is nearer, with
+    an upper bound.
 
     Raises:
         BudgetExceeded, OracleError: from the oracle.
@@ -99,8 +101,13 @@ def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row
     found = _differing(network, oracle, differing)
     if not found:
         return float("inf")
-    gradients = max(1, STEERED // oracle.input_width)
-    best = min(_drawn_in(network, oracle, sorted(found, key=_size)[:STARTS]), key=_size)
+    begun = sorted(_drawn_in(network, oracle, sorted(found, key=_size)[:STARTS]), key=_size)[:CHAINS]
+    return min(_size(_moved_in(network, oracle, row, random)) for row in begun) / 2.0**FINE_BITS
+
+
+def _moved_in(network: Network, oracle: Oracle, row: Row, random: Random) -> Row:
+    """A point that shows a difference in as small a box as is found from this one."""
+    gradients, best = max(1, STEERED // oracle.input_width), row
     least, scale, largest = STEPS
     for number in range(ROUNDS):
         tried = [_stepped(best, scale, random) for _ in range(TRIED)]
@@ -112,7 +119,7 @@ def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row
             scale = min(largest, scale * GAIN)
         elif not shown:
             scale = scale * LOSS if scale > least else STEPS[1]
-    return _size(best) / 2.0**FINE_BITS
+    return best
 
 
 def _differing(network: Network, oracle: Oracle, rows: Sequence[Row]) -> list[Row]:
