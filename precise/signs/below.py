@@ -20,7 +20,7 @@ from precise.equations.row_system import rank_modulo_prime
 from precise.regions.local_map import Known, Row, passed_on
 from precise.signs.elimination import signs_not_refuted
 from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs, rows_of
-from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_signs, with_weight
+from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_both_sides, with_signs, with_weight
 from precise.signs.open_part import signs_of_part
 from precise.signs.partial import acting_sides
 
@@ -187,7 +187,9 @@ class LayerBelow:
         """
         if self._closed:
             return None
-        return self._by_linear_part(vectors, final, untold) if self.free else self._by_sides(vectors, final, whole)
+        if self.free:
+            return self._by_linear_part(vectors, final, whole, untold)
+        return self._by_sides(vectors, final, whole)
 
     def idle_sides(self, rows: Sequence[Row]) -> list[int]:
         """Leave out the sides on which no row acts, of neurons that kept both because no row told by then.
@@ -256,8 +258,11 @@ class LayerBelow:
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
-    def _by_linear_part(self, vectors: Sequence[Vector], final: bool, untold: Set[int]) -> Decision | None:
-        settled = self._settled(vectors, final, untold) or self._by_parts(vectors, final)
+    def _by_linear_part(self, vectors: Sequence[Vector], final: bool, whole: bool, untold: Set[int]) -> Decision | None:
+        settled = self._settled(vectors, final, untold)
+        if settled is not None and not whole:
+            settled = with_both_sides(settled)
+        settled = settled or self._by_parts(vectors, final)
         if settled is None:
             return None
         self._set(settled.signs, settled.layer)

@@ -85,9 +85,12 @@ def settle(
 def with_signs(layer: Sequence[Row], rows: Sequence[FreeRow], signs: Sequence[Sign]) -> Settled | None:
     """The layer with signs that are known, UNSEEN standing for either side; None unless they explain the rows."""
     settled = _applied(layer, rows, signs, frozenset(), frozenset())
-    if settled.twins or settled.always_active:
-        return None
-    both = [row.negated() for row, sign in zip(layer, signs, strict=True) if sign is Sign.UNSEEN]
+    return None if settled.twins or settled.always_active else with_both_sides(settled)
+
+
+def with_both_sides(settled: Settled) -> Settled:
+    """The same with a row for either side of the neurons whose signs the rows do not tell."""
+    both = [row.negated() for row, sign in zip(settled.layer, settled.signs, strict=False) if sign is Sign.UNSEEN]
     wider = tuple((*row[:-1], *[fmpq(0)] * len(both), row[-1]) for row in settled.rows)
     return replace(settled, layer=(*settled.layer, *both), rows=wider)
 

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precise.arithmetic import Batch, rational
-from precise.comparison import CHAINS, FINE_BITS, MARGIN, SCALES, agreement, farther, in_slice, nearest_difference, stated_box
+from precise.comparison import (
+    CHAINS,
+    FINE_BITS,
+    MARGIN,
+    SCALES,
+    agreement,
+    farther,
+    in_slice,
+    nearest_difference,
+    stated_box,
+)
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network

@@ -490,3 +490,25 @@ def test_a_layer_is_decided_by_parts_of_rows_and_what_none_tells_keeps_both_side
         turned = sum((v * b for v, b, n in zip(row.v, planted.biases, planted.negative, strict=True) if n), fmpq(0))
         now = [*row.v, fmpq(0), row.bias + turned]
         assert [_dot(line, now) for line in decision.substitution] == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_first_rows_do_not_tell_keeps_both_sides_for_those_to_come(seed: int) -> None:
+    """A weight of 0 leaves a sign open, which another row, not found so far, decides."""
+    planted = Planted(seed, 4, 7, 2)
+    planted.next[0][6] = 0
+    known = Known(4, [planted.layer, []])
+    below = LayerBelow(known, 0, 0, Random(seed))
+    first, second = vectors(planted.rows)
+    decision = below.decide([first], final=False, whole=False)
+    assert decision is not None
+    assert known.layers[0][7] == known.layers[0][6].negated()
+    (row,) = decision.vectors
+    assert [_dot(line, row) for line in decision.substitution] == first
+    idle = 6 if planted.negative[6] else 7
+    now = [fmpq(0 if p == idle else v) for p, v in enumerate([*planted.next[1], planted.next[1][6], 7])]
+    assert [_dot(line, now) for line in decision.substitution] == second
+    found = [Row.of([int(v) for v in each], 8) for each in ([*row[:7], 0, row[-1]], now)]
+    assert below.idle_sides(found) == [idle]
+    assert (below.signs or [])[6] is expected(planted)[6]
+    assert len(known.layers[0]) == 7
