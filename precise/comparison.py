@@ -89,11 +89,11 @@ def farther(network: Network, oracle: Oracle, random: Random) -> list[Row]:
 def nearest_difference(network: Network, oracle: Oracle, differing: Sequence[Row], random: Random) -> float:
     """The smallest max |x_i| at which a difference was found, from points that show one; infinite without such points.
 
-    Where neurons are missing that are rarely on, hardly any random point shows it. The points nearest to the origin that
-    do are drawn in along their rays, and each is moved by random steps into ever smaller boxes, as long as these after a
-    step show it too (a (1 + lambda) evolution strategy), and to the corner of a box at which the difference begins if it
-    is as linear as it is nearby. Costs some 1,600 queries a point. All may end where another difference is nearer, with
-    an upper bound.
+    Where neurons are missing that are rarely on, hardly any random point shows it. The points nearest to the origin
+    that do are drawn in along their rays, and each is moved by random steps into ever smaller boxes, as long as these
+    after a step show it too (a (1 + lambda) evolution strategy), and to the corner of a box at which the difference
+    begins if it is as linear as it is nearby. Costs some 1,600 queries a point. All may end where another difference
+    is nearer, with an upper bound.
 
     Raises:
         BudgetExceeded, OracleError: from the oracle.

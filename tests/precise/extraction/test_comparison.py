@@ -59,7 +59,7 @@ def test_a_difference_in_one_corner_of_a_box_is_found_from_afar(seed: int) -> No
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_point_that_is_nearest_at_first_need_not_lead_to_the_nearest_place(seed: int) -> None:
-    """One place begins at |x| = 5, the other at 1.5 in a corner, but further out on the ray to the point that shows it."""
+    """One begins at |x| = 5, the other at 1.5 in a corner, but further out on the ray to the point that shows it."""
     inputs = 12
     rows, biases = [[1, *[0] * (inputs - 1)], [1] * inputs], [-5, fmpq(-3 * inputs, 2)]
     true, copy = (Network.from_rows([(rows, biases), ([[weight, weight]], [0])]) for weight in (1, 0))
