@@ -34,6 +34,10 @@ class PartialRow:
     leads: Equations  # linear forms that are not 0 at the row: they had another right-hand side than 0
     witness: Point  # a point on the neuron's surface
 
+    def __reduce__(self) -> tuple[type[PartialRow], tuple[Equations, Equations, Point]]:
+        """What goes to other processes: without the tables modulo the prime, which cannot."""
+        return PartialRow, (self.equations, self.leads, self.witness)
+
     @cached_property
     def residues(self) -> nmod_mat:
         """The equations modulo a large prime."""

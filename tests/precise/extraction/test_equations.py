@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from random import Random
 
 import pytest
@@ -73,6 +74,14 @@ def test_walks_on_one_neuron_are_put_together(seed: int) -> None:
     lead = fmpq(found[0], row[0])
     assert [lead * v for v in row] == [fmpq(v) for v in found]
     assert kept.rows == []
+
+
+def test_a_partial_row_that_was_compared_goes_to_other_processes() -> None:
+    row = [3, -1, 4, 1, -5]
+    part = partial(row, drawn(Random(1), 5, 3), fmpq(2, 3))
+    assert part.met_by(row)
+    assert not part.contradicts_itself()
+    assert pickle.loads(pickle.dumps(part)) == part
 
 
 @pytest.mark.parametrize("seed", range(8))
