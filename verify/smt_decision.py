@@ -158,10 +158,10 @@ class _Question:
         return Decision(Verdict(Outcome.UNKNOWN, self.domain.describe(), claim, text, None, figures))
 
     def why(self, solver: z3.Solver | z3.Optimize) -> str:
+        if self.left() <= 0:
+            return NO_TIME  # Z3's own words for it vary, up to a mere "unknown"
         reason = str(solver.reason_unknown())
-        if reason not in ("canceled", "timeout", "interrupted from keyboard"):
-            return reason
-        return NO_TIME if self.left() <= 0 else "it was interrupted"
+        return "it was interrupted" if reason in ("canceled", "timeout", "interrupted from keyboard") else reason
 
     def left(self) -> int:
         """Milliseconds of the time that is left."""
