@@ -144,11 +144,6 @@ def residues(rows: Sequence[Sequence[int]]) -> nmod_mat:
     return nmod_mat(fmpz_mat([list(row) for row in rows]), PRIME)
 
 
-def modulo_prime(table: Sequence[Sequence[int]]) -> nmod_mat:
-    """The matrix of these residues, of which there must be some."""
-    return nmod_mat(len(table), len(table[0]), [v for row in table for v in row], PRIME)
-
-
 def independent_rows(matrix: nmod_mat) -> list[int]:
     """As many rows as the rank that are independent, the earliest ones."""
     reduced, rank = matrix.transpose().rref()

@@ -108,8 +108,7 @@ class LastSearch:
         self._follow = follow
         self._random = random
         self._generator = np.random.default_rng(random.getrandbits(64))
-        self._parts: dict[Where, list[PartialRow]] = {}  # of neurons that lack weights
-        self._begun: dict[int, list[PartialRow]] = {}  # of neurons that are not found, by their layers
+        self._parts: dict[int, list[PartialRow]] = {}  # by layer, of neurons that lack weights or are not found
         self.lacking = {where: frozenset(features) for where, features in lacking.items()}
         self._aimed_at: dict[tuple[int, int, int], frozenset[int]] = {}  # (layer, neuron, feature) of weights: what the
         # neuron lacked when they were aimed at
@@ -367,25 +366,24 @@ class LastSearch:
             last=layer == len(known.layers) - 1,
             whole=not any(lower < layer for lower in self._incomplete),
             found=known.layers[layer],
-            parts=[
-                *(part for (at, _), parts in self._parts.items() if at == layer for part in parts),
-                *self._begun.get(layer, ()),
-            ],
+            parts=self._parts.get(layer, ()),
         )
         points, tried, left = iter(surfaces), set[Row](), True
         near = [surface.at for surface in surfaces]
         while left:
             left = search.among(points)
-            self._begun[layer] = search.parts
+            self._parts[layer] = search.parts
             for number, row in enumerate(search.result.rows[had:], had):
-                lacking = frozenset(search.result.lacking_of(number))
-                met = _Met(layer, row, lacking, self._same(layer, row, lacking), near)
-                if row in tried or (met.same is None and self._room.get(layer, 1) <= 0):
+                if row in tried:
                     continue
                 tried.add(row)
+                lacking = frozenset(search.result.lacking_of(number))
+                met = _Met(layer, row, lacking, self._same(layer, row, lacking), near)
+                if met.same is None and self._room.get(layer, 1) <= 0:
+                    continue
                 taken = self._mending(met, outputs, seen)
                 if taken is not None:
-                    self._parts[layer, taken[0]] = search.result.parts.get(number, [])
+                    self._parts[layer] = [*search.parts, *search.result.parts.get(number, ())]
                     return Overlooked(layer, *taken, met.same is None)
         return self._told_where_on(search, layer, outputs, seen, near)
 
@@ -407,7 +405,7 @@ class LastSearch:
     def _mending(self, met: _Met, outputs: Sequence[OutputRow], seen: Seen) -> tuple[int, tuple[OutputRow, ...]] | None:
         """Put a row into the known part if that mends the copy; its number and the outputs then."""
         known = self._known
-        before, kept = list(known.layers), (self._parts, self._begun, self.lacking)
+        before, kept = list(known.layers), (self._parts, self.lacking)
         taken = self._taken(met, outputs)
         if taken is not None and seen.better(copy_of(known, combined(taken[1], self._probe.choice))):
             self._progressed()
@@ -416,14 +414,13 @@ class LastSearch:
             return taken
         known.layers[:] = before
         known.changed()
-        self._parts, self._begun, self.lacking = kept
+        self._parts, self.lacking = kept
         return None
 
     def _taken(self, met: _Met, outputs: Sequence[OutputRow]) -> tuple[int, tuple[OutputRow, ...]] | None:
         """Put a row into the known part; its number and the outputs then, unless nothing shows what feeds on it."""
         layer, lacking = met.layer, met.lacking
-        self._parts = {where: parts for where, parts in self._parts.items() if where[0] <= layer}
-        self._begun = {at: parts for at, parts in self._begun.items() if at <= layer}
+        self._parts = {at: parts for at, parts in self._parts.items() if at <= layer}
         self.lacking = dict(self.lacking)
         if met.same is not None:
             return met.same, self._completed(met, met.same, outputs)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from flint import nmod_mat
 
 from precise.equations.partial_rows import PartialRow
-from precise.equations.row_system import PRIME, modulo_prime
+from precise.equations.row_system import PRIME, residues
 from precise.regions.local_map import Row
 from precise.signs.exact import Sign
 
@@ -100,9 +100,9 @@ class _Explained:
 
 def _sums(start: Table, sides: Sequence[tuple[Table, Table]]) -> list[nmod_mat]:
     """The start with the first or second table of every pair added, by the bits of which are the second ones."""
-    sums = [modulo_prime(start)]
+    sums = [residues(start)]
     for first, second in sides:
-        sums = [total + modulo_prime(table) for table in (first, second) for total in sums]
+        sums = [total + residues(table) for table in (first, second) for total in sums]
     return sums
 
 

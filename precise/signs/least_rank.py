@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from flint import fmpq, nmod, nmod_mat
 
-from precise.equations.row_system import PRIME, modulo_prime
+from precise.equations.row_system import PRIME, residues
 from precise.signs.exact import Sign
 
 MOST_NEURONS = 14  # all of whose sign choices are tried
@@ -98,7 +98,7 @@ def least_rank_jointly(
 
 
 def _modulo(matrix: Sequence[Sequence[fmpq]]) -> nmod_mat:
-    return modulo_prime([[_residue(v) for v in row] for row in matrix])
+    return residues([[_residue(v) for v in row] for row in matrix])
 
 
 def _sign(seen: bool, bits: set[bool]) -> Sign:
