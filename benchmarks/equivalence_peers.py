@@ -46,10 +46,13 @@ def _maximised(
 ) -> float | None:
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)  # as the engine's own; a forked process has no other
     solver.setOptionValue("time_limit", seconds)
     inputs = [solver.addVariable(lb=to_near(a), ub=to_near(b)) for a, b in zip(domain.lower, domain.upper, strict=True)]
     ends = [_encoded(solver, network, inputs, domain)[output] for network in (first, second)]
-    solver.maximize(sign * (ends[1] - ends[0]))
+    if solver.maximize(sign * (ends[1] - ends[0])) == highspy.HighsStatus.kError:
+        solver.resetGlobalScheduler(True)  # this process has used HiGHS with another number of threads
+        solver.solve()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
     return float(solver.getInfo().objective_function_value)

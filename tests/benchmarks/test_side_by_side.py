@@ -3,6 +3,7 @@
 import importlib.util
 import time
 
+import highspy
 import numpy as np
 import pytest
 from flint import fmpq
@@ -162,6 +163,16 @@ def test_false_answers_and_points_that_do_not_replay_are_told(monkeypatch):
     assert "- liar: 0 of 1 solved, 1 false, 0 of 1 points replay" in text
     assert "- silent: 0 of 1 solved, 0 false" in text
     assert "- plain Z3: 1 of 1 solved, 0 false; processor time" in text
+
+
+def test_the_product_milp_answers_where_the_process_has_used_its_solver_with_several_threads():
+    """Of these a process of its own, forked from it, has none, and would wait for them."""
+    solver = highspy.Highs()
+    solver.resetGlobalScheduler(True)
+    solver.maximize(solver.addVariable(lb=0, ub=3))
+    first = integer_network((2, 3, 1), np.random.default_rng(2))
+    question = Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
+    assert within_processor_seconds(lambda: side.by_milp(question, 2), 2) == (True, None)
 
 
 def test_there_are_many_questions_and_each_has_a_name_of_its_own():
