@@ -14,6 +14,7 @@ import numpy as np
 import z3
 
 from precise.network import Network
+from precise.quiet_highs import QuietHighs
 from verify.differential.problem import to_near
 from verify.properties.claim import Claim
 from verify.properties.domain import Domain
@@ -44,15 +45,12 @@ def product_milp(first: Network, second: Network, domain: Domain, seconds: float
 def _maximised(
     first: Network, second: Network, domain: Domain, output: int, sign: float, seconds: float
 ) -> float | None:
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)  # as the engine's own; a forked process has no other
+    solver = QuietHighs()
     solver.setOptionValue("time_limit", seconds)
     inputs = [solver.addVariable(lb=to_near(a), ub=to_near(b)) for a, b in zip(domain.lower, domain.upper, strict=True)]
     ends = [_encoded(solver, network, inputs, domain)[output] for network in (first, second)]
-    if solver.maximize(sign * (ends[1] - ends[0])) == highspy.HighsStatus.kError:
-        solver.resetGlobalScheduler(True)  # this process has used HiGHS with another number of threads
-        solver.solve()
+    solver.setObjective(sign * (ends[1] - ends[0]), highspy.ObjSense.kMaximize)
+    solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
     return float(solver.getInfo().objective_function_value)

@@ -144,9 +144,14 @@ def test_marabou_answers_from_a_process_that_ends_in_time(stand_in, tmp_path, mo
     assert marabou.ask(first, second, domain, within("1/9", 1), 60.0) == (None, [])
 
 
-def test_false_answers_and_points_that_do_not_replay_are_told(monkeypatch):
+def shifted_pair() -> Question:
+    """Two networks that differ by 1/8, less than what is asked for."""
     first = integer_network((2, 3, 1), np.random.default_rng(2))
-    question = Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
+    return Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
+
+
+def test_false_answers_and_points_that_do_not_replay_are_told(monkeypatch):
+    question = shifted_pair()
     answers = {
         "bounds": side.by_bounds,
         "product MILP": side.by_milp,
@@ -170,8 +175,7 @@ def test_the_product_milp_answers_where_the_process_has_used_its_solver_with_sev
     solver = highspy.Highs()
     solver.resetGlobalScheduler(True)
     solver.maximize(solver.addVariable(lb=0, ub=3))
-    first = integer_network((2, 3, 1), np.random.default_rng(2))
-    question = Question("a pair", first, mutants.shift_bias(first, 2, 1, "1/8"), box(-1, 1, 2), "1/7")
+    question = shifted_pair()
     assert within_processor_seconds(lambda: side.by_milp(question, 2), 2) == (True, None)
 
 
