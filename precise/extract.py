@@ -402,9 +402,10 @@ class _Run:
         return search
 
     def taken_as_zero(self, index: int) -> set[tuple[int, int]]:
-        """(neuron, feature) of a layer's weights, the layer counted from 0, that are postponed."""
+        """(neuron, feature) of the weights of a layer, counted from 0, that are postponed and not known from before."""
         features = [j for layer, j in self.postponed if layer == index - 1]
-        return {(i, j) for i in range(len(self.known.layers[index]) if features else 0) for j in features}
+        rows = self.known.layers[index] if features else []
+        return {(i, j) for i, row in enumerate(rows) for j in features if not row.plus[j]}
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result

@@ -380,8 +380,7 @@ class LayerSearch:
         if len(self._known.layers) < 2:
             return False
         absent = set(chain(*nearly_whole(self._partial.rows, self.features))) - set(self.postponed)
-        silent = [j for j in absent if not any(row.plus[j] for row in self.result.rows)]
-        return bool(silent) and self._without(j for j in silent if self._rare().get(j))
+        return bool(absent) and self._without(j for j in absent if self._rare().get(j))
 
     def _without(self, neurons: Iterable[int]) -> bool:
         """Take the weights of these neurons below as 0 for now; are there any?"""
@@ -557,6 +556,9 @@ class LayerSearch:
                     self.below.learn_part(kept)
                 self._fresh = True
             return False
+        if self._of_below(outcome.row, outcome.lacking):
+            self._count("a neuron of the layer below")
+            return False
         if len(self.result.rows) >= self._width or not self._new(outcome.row):
             if not outcome.lacking and self._new(outcome.row):
                 self._spare.append(Assembled(outcome.row, outcome.witness))
@@ -638,6 +640,13 @@ class LayerSearch:
             parallel(row, feeding) and (parallel(row, other) or other in (row, row.negated()))
             for other, feeding in self._behind
         )
+
+    def _of_below(self, row: Row, lacking: Sequence[int]) -> bool:
+        """Is this the surface of a neuron below, where a weight acts that it lacks? A row that it feeds has a bias."""
+        if len(self._known.layers) < 2 or row.bias:
+            return False
+        acting = [p for p, w in enumerate(row.plus) if w and p not in self.below.loose and p not in lacking]
+        return len(acting) == 1 and not any(row.minus) and not self._known.layers[-2][acting[0]].linear
 
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]

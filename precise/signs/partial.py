@@ -3,11 +3,15 @@
 Where a neuron two layers back was never active, or a region is poor in rank, the coefficients of relu(eta_j) and
 relu(-eta_j) are open along a few common directions, although their sums are known. One of the two is 0 for every j.
 With g directions, g neurons' choices fix everything, and all further neurons check them: 2^g cases. A case passes a
-check by chance once in 2^61; where nothing checks a choice, cases with either pass, and nothing is told.
+check by chance once in 2^61; where nothing checks a choice, cases with either pass, and nothing is told. Of a neuron
+that stayed on one side the sum is not known, but its coefficient there is fixed as well where it is open along the same
+directions only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -30,19 +34,27 @@ def acting_sides(system: RowSystem, neurons: int) -> frozenset[int]:
     flipped = [j for j in range(neurons) if _constant(_sum(forms[j], forms[neurons + j]))]
     acting = {u for u, form in enumerate(forms[: 2 * neurons]) if _constant(form)}
     tied = [j for j in flipped if any(forms[j][:-1])]
-    pivots, shares = _echelon([forms[j][:-1] for j in tied])
-    if len(pivots) > MOST_DIRECTIONS:
-        return frozenset(acting)
+    span = _Span()
+    for number, j in enumerate(tied):
+        span.add(number, forms[j][:-1])
+        if len(span.pivots) > MOST_DIRECTIONS:
+            return frozenset(acting)
     totals = [_sum(forms[j], forms[neurons + j])[-1] for j in tied]
-    choices = [[(total - forms[tied[p]][-1]) % PRIME for total in (0, totals[p])] for p in pivots]
-    values = [_in_all_cases(forms[j][-1], share, choices) for j, share in zip(tied, shares, strict=True)]
-    consistent = np.ones(1 << len(pivots), dtype=bool)
-    for value, total in zip(values, totals, strict=True):
+    choices = [[(total - forms[tied[p]][-1]) % PRIME for total in (0, totals[p])] for p in span.pivots]
+
+    def values(unknown: int) -> Residues | None:
+        share = span.share(forms[unknown][:-1])
+        return None if share is None else _in_all_cases(forms[unknown][-1], share, choices)
+
+    consistent = np.ones(1 << len(choices), dtype=bool)
+    for j, total in zip(tied, totals, strict=True):
+        value = values(j)
         consistent &= (value == 0) | (value == total)
+    stayed = set(range(neurons)).difference(flipped)
+    tried = [*tied, *(neurons + j for j in tied), *stayed, *(neurons + j for j in stayed)]
     if consistent.any():
-        for j, value in zip(tied, values, strict=True):
-            positive = value[consistent] != 0
-            acting |= {j} if positive.all() else set() if positive.any() else {neurons + j}
+        told = ((unknown, values(unknown)) for unknown in tried)
+        acting |= {unknown for unknown, value in told if value is not None and value[consistent].all()}
     return frozenset(acting)
 
 
@@ -76,25 +88,33 @@ def _constant(form: Form) -> bool:
     return bool(form[-1]) and not any(form[:-1])
 
 
-def _echelon(rows: list[list[int]]) -> tuple[list[int], list[list[int]]]:
-    """(independent rows, every row's coordinates in them), modulo PRIME."""
-    pivots: list[int] = []
-    basis: list[tuple[int, list[int], list[int]]] = []  # (leading column, reduced row, its coordinates)
-    shares = []
-    for number, row in enumerate(rows):
-        rest, share = list(row), [0] * len(rows)
-        for lead, other, coordinates in basis:
-            factor = rest[lead]
-            if factor:
-                rest = [(a - factor * b) % PRIME for a, b in zip(rest, other, strict=True)]
-                share = [(a + factor * b) % PRIME for a, b in zip(share, coordinates, strict=True)]
-        lead = next((c for c, v in enumerate(rest) if v), -1)
-        if lead >= 0:
+class _Span:
+    """What some rows span, modulo PRIME."""
+
+    def __init__(self) -> None:
+        self.pivots: list[int] = []  # the rows that are independent of those before
+        self._basis: list[tuple[int, list[int], list[int]]] = []  # (leading column, reduced row, its share of pivots)
+
+    def add(self, number: int, row: Sequence[int]) -> None:
+        """Take in a row, under this number."""
+        rest, share = self._reduced(row)
+        lead = next((c for c, v in enumerate(rest) if v), None)
+        if lead is not None:
             inverse = pow(rest[lead], -1, PRIME)
-            own = [-s % PRIME for s in share]
-            own[number] = 1
-            basis.append((lead, [v * inverse % PRIME for v in rest], [v * inverse % PRIME for v in own]))
-            pivots.append(number)
-            share = [int(n == number) for n in range(len(rows))]
-        shares.append(share)
-    return pivots, [[share[p] for p in pivots] for share in shares]
+            own = [*(-s * inverse % PRIME for s in share), inverse]
+            self._basis.append((lead, [v * inverse % PRIME for v in rest], own))
+            self.pivots.append(number)
+
+    def share(self, row: Sequence[int]) -> list[int] | None:
+        """The coordinates in the pivots, or None if it is not in their span."""
+        rest, share = self._reduced(row)
+        return None if any(rest) else share
+
+    def _reduced(self, row: Sequence[int]) -> tuple[list[int], list[int]]:
+        """What is left of a row, and its coordinates without that."""
+        rest, share = list(row), [0] * len(self._basis)
+        for lead, other, own in self._basis:
+            if factor := rest[lead]:
+                rest = [(a - factor * b) % PRIME for a, b in zip(rest, other, strict=True)]
+                share = [(a + factor * b) % PRIME for a, b in zip_longest(share, own, fillvalue=0)]
+        return rest, share

@@ -181,6 +181,26 @@ def test_signs_are_told_where_directions_of_others_stay_open(seed: int) -> None:
     assert acting_sides(system, 9) == {j if positive[j] else 9 + j for j in range(6)}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_are_told_of_neurons_that_stayed_on_one_side(seed: int) -> None:
+    random = Random(seed)
+    positive = [random.random() < 0.5 for _ in range(9)]
+    weights = [random.randint(1, 1 << 40) * random.choice((-1, 1)) for _ in range(9)]
+    acted = [random.random() < 0.5 for _ in range(9)]  # on which side the last three stayed: some hand on nothing there
+    system = RowSystem(19)
+    for j in range(6):
+        system.add([[*(int(i % 9 == j) for i in range(18)), 0, weights[j]]])
+    sides = [*range(6), *(j if acted[j] else 9 + j for j in range(6, 9))]
+    truth = {j if p else 9 + j: w for j, (p, w) in enumerate(zip(positive, weights, strict=True))}
+    for _ in range(7):  # two directions are open
+        form = {u: random.randint(-99, 99) for u in sides}
+        system.add([[*(form.get(u, 0) for u in range(19)), sum(form[u] * truth.get(u, 0) for u in sides)]])
+    assert acting_sides(system, 9) == truth.keys() & {*range(6), *range(9, 15), *sides}
+    blind = RowSystem(19)
+    blind.add(system.equations[:-1])  # three directions, as many as neurons that nothing checks
+    assert acting_sides(blind, 9) <= truth.keys()
+
+
 def test_parts_of_rows_tell_signs_of_the_layer_below() -> None:
     random = Random(1)
     system, positive = signed_system(random, 9, 3)

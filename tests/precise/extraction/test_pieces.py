@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from types import SimpleNamespace
 
 import pytest
 
+from precise.equations.partial_rows import PartialRow
+from precise.extract import _Run
 from precise.layers.candidate import Outcome
 from precise.layers.hidden_layer import LayerSearch, Patience
 from precise.network import Network
@@ -65,6 +68,42 @@ def test_rows_that_differ_only_where_a_neuron_below_lacks_a_weight_are_one() -> 
     assert search.result.rows == [row(1, 2, -3, 4, -5)]
 
 
+def test_the_surface_of_a_neuron_below_is_no_row_where_a_weight_acts_that_it_lacks() -> None:
+    search = searched([], set())
+    turned = row(0, -1, -LARGE, 0, 0)
+    assert not search._merge(Outcome(turned, True, "", 0, 0, Calibration(), [0, 0], lacking=(2,)))
+    assert search.result.rows == []
+    for other in (row(0, -1, -LARGE, 0, 7), row(0, -1, -LARGE, 3, 0)):
+        assert search._merge(Outcome(other, True, "", 0, 0, Calibration(), [0, 0], lacking=(2,)))
+    assert search.result.rows == [row(0, -1, -LARGE, 0, 7), row(0, -1, -LARGE, 3, 0)]
+
+
+@pytest.mark.parametrize("rare", [{}, {3: False}, {1: True}, {3: True}])
+def test_weights_of_a_seldom_neuron_are_postponed_though_a_row_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, rare: dict[int, bool]
+) -> None:
+    found = row(1, 2, -3, 4, 0, 0, -5)  # the last two are of inputs that may be passed on
+    search = searched([found], set())
+    forms = ((2, -1, 0, 0, 0, 0, 0), (3, 0, -1, 0, 0, 0, 0), (5, 0, 0, 0, 0, 0, 1))  # (1, 2, 3, ?, 0, 0, -5)
+    passed = tuple(tuple(int(c == p) for c in range(7)) for p in (4, 5))
+    search._partial.add(PartialRow((*forms, *passed), ((1, *(0,) * 6),), [0, 0]))
+    monkeypatch.setattr(search, "_rare", lambda: rare)
+    postponed = rare == {3: True}
+    assert search._postpone() == postponed
+    assert search.postponed == ([3] if postponed else [])
+    told = [tuple(v * answer[0] for v in answer) for answer, _ in search._partial.complete()]  # its lead is 1 or -1
+    assert told == ([(1, 2, 3, 0, 0, 0, -5)] if postponed else [])
+    assert search.result.rows == [found]
+
+
+def test_only_the_rows_without_a_postponed_weight_take_it_as_zero() -> None:
+    below = [Row((1, 0), (0, 0), 1), Row((0, 1), (0, 0), 2)]
+    known = Known(2, [below, [Row((3, 4), (0, 0), 1), Row((5, 0), (0, 0), 1)]])
+    run = SimpleNamespace(postponed={(0, 1)}, known=known)
+    assert _Run.taken_as_zero(run, 1) == {(1, 1)}  # type: ignore[arg-type]
+    assert _Run.taken_as_zero(run, 0) == set()  # type: ignore[arg-type]
+
+
 def searched(
     rows: list[Row], lacking: set[tuple[int, int]], ignored_lacking: Set[tuple[int, int]] = frozenset()
 ) -> LayerSearch:
@@ -85,6 +124,7 @@ def searched(
         ignored_lacking=ignored_lacking,
     )
     search.below.signs = []  # known, so that a row has one coefficient a neuron
+    search._partial = search._no_parts()
     search.result.rows[:] = rows
     search.result.lacking = lacking
     return search
