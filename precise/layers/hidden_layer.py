@@ -25,7 +25,7 @@ from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
 from precise.layers.layer_result import LayerResult, RowRecord
 from precise.layers.lines import CandidateLines, SearchedLine
-from precise.layers.pieces import factors
+from precise.layers.pieces import factors, joined
 from precise.layers.unseen_sides import unseen_sides, with_sides
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
@@ -603,16 +603,24 @@ class LayerSearch:
 
     def _alike(self, number: int, row: Row, lacking: Sequence[int]) -> bool:
         """Is a row the same as the one of this number but for what either lacks, or for what is doubtful as well?"""
-        either = [*self.below.loose, *lacking, *self.result.lacking_of(number)]
+        known = self.result.rows[number]
+        either = [*self._absent(known, self.result.lacking_of(number)), *self._absent(row, lacking)]
         unknown = [part for part in (either, [*self.below.doubtful, *either]) if part]
-        return any(factors(self.result.rows[number].without(part), row.without(part)) is not None for part in unknown)
+        return any(factors(known.without(part), row.without(part)) is not None for part in unknown)
+
+    def _absent(self, row: Row, lacking: Sequence[int]) -> list[int]:
+        """The features of which a row has no weight: a number stands for it, or 0 as long as it is postponed."""
+        return [*self.below.loose, *lacking, *(j for j in self.postponed if not row.plus[j])]
 
     def _unknown(self, row: Row, lacking: Sequence[int]) -> int:
         """How many of a row's weights are not known, or 0 only where what they belong to is not known either."""
-        return len({*lacking, *(j for j in self.below.doubtful if not (row.plus[j] or row.minus[j]))})
+        absent = self._absent(row, lacking)
+        return len({*absent, *(j for j in self.below.doubtful if not (row.plus[j] or row.minus[j]))})
 
     def _replace(self, number: int, outcome: Outcome) -> None:
-        """Take a row in the place of one of the same neuron of which less is known."""
+        """Take a row in the place of one of the same neuron of which less is known, with all that either has."""
+        assert outcome.row is not None
+        outcome = self._completed(number, outcome, outcome.row)
         before = self._unknown(self.result.rows[number], self.result.lacking_of(number))
         if outcome.row and self._unknown(outcome.row, outcome.lacking) < before:
             self.result.lacking = {(i, feature) for i, feature in self.result.lacking if i != number}
@@ -620,6 +628,18 @@ class LayerSearch:
             self._note_lacking(number, outcome)
             self.result.rows[number] = outcome.row
             self._changed()
+
+    def _completed(self, number: int, outcome: Outcome, row: Row) -> Outcome:
+        """A row with what it has no weight of from the row of this number, if that has the same weights otherwise."""
+        known, stood_for = self.result.rows[number], self.result.lacking_of(number)
+        absent, own = set(self._absent(row, outcome.lacking)), set(self._absent(known, stood_for))
+        both, neither = absent | own, absent & own
+        if absent <= own or factors(row.without([*both]), known.without([*both])) is None:
+            return outcome
+        lacking = set(outcome.lacking).intersection(stood_for)
+        whole, _ = joined(row, absent, known, own)
+        whole = whole.without([*neither.difference(lacking, self.below.loose)])  # postponed in one of them
+        return replace(outcome, row=whole, lacking=tuple(sorted(lacking)))
 
     def _distinct(self) -> list[int]:
         """One row of each neuron, the one of which most is known."""

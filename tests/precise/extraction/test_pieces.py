@@ -68,6 +68,31 @@ def test_rows_that_differ_only_where_a_neuron_below_lacks_a_weight_are_one() -> 
     assert search.result.rows == [row(1, 2, -3, 4, -5)]
 
 
+@pytest.mark.parametrize(
+    ("before", "lacking_before", "fresh", "lacking", "whole", "left"),
+    [
+        (row(1, 2, -3, 0, -5), (), row(-2, 0, 6, -8, 10), (), row(1, 2, -3, 4, -5), ()),  # both are postponed
+        (row(1, 2, -3, 0, -5), (), row(-1, LARGE, 3, -4, 5), (1,), row(1, 2, -3, 4, -5), ()),
+        (row(1, LARGE, -3, 0, -5), (1,), row(1, 0, -3, 4, -5), (), row(1, 0, -3, 4, -5), ()),  # 1 is postponed now
+        (row(1, LARGE, -3, 4, -5), (1,), row(1, 2, -3, LARGE, -5), (3,), row(1, 2, -3, 4, -5), ()),
+        (row(1, 2, -3, 0, -5), (), row(7, 0, -3, 4, -5), (), None, ()),  # another neuron
+    ],
+)
+def test_two_rows_of_one_neuron_are_one_with_what_either_has(
+    before: Row,
+    lacking_before: tuple[int, ...],
+    fresh: Row,
+    lacking: tuple[int, ...],
+    whole: Row | None,
+    left: tuple[int, ...],
+) -> None:
+    search = searched([before], {(0, feature) for feature in lacking_before})
+    search.postponed = [1, 3]
+    assert search._merge(Outcome(fresh, True, "", 0, 0, Calibration(), [0, 0], lacking=lacking)) == (whole is None)
+    assert search.result.rows == ([before, fresh] if whole is None else [whole])
+    assert search.result.lacking == {(0, feature) for feature in left}
+
+
 def test_the_surface_of_a_neuron_below_is_no_row_where_a_weight_acts_that_it_lacks() -> None:
     search = searched([], set())
     turned = row(0, -1, -LARGE, 0, 0)
