@@ -665,8 +665,8 @@ class LayerSearch:
         """Is this the surface of a neuron below, where a weight acts that it lacks? A row that it feeds has a bias."""
         if len(self._known.layers) < 2 or row.bias:
             return False
-        acting = [p for p, w in enumerate(row.plus) if w and p not in self.below.loose and p not in lacking]
-        return len(acting) == 1 and not any(row.minus) and not self._known.layers[-2][acting[0]].linear
+        acting = {p for p, w in enumerate(row.plus) if w}.difference(self._absent(row, lacking))
+        return len(acting) == 1 and not any(row.minus) and not self._known.layers[-2][acting.pop()].linear
 
     def _vector(self, row: Row) -> list[int]:
         return [*row.plus, *(row.minus if self.below.separate else ()), row.bias]

@@ -50,10 +50,8 @@ def acting_sides(system: RowSystem, neurons: int) -> frozenset[int]:
     for j, total in zip(tied, totals, strict=True):
         value = values(j)
         consistent &= (value == 0) | (value == total)
-    stayed = set(range(neurons)).difference(flipped)
-    tried = [*tied, *(neurons + j for j in tied), *stayed, *(neurons + j for j in stayed)]
     if consistent.any():
-        told = ((unknown, values(unknown)) for unknown in tried)
+        told = ((unknown, values(unknown)) for unknown in range(2 * neurons) if any(forms[unknown][:-1]))
         acting |= {unknown for unknown, value in told if value is not None and value[consistent].all()}
     return frozenset(acting)
 

@@ -201,6 +201,23 @@ def test_signs_are_told_of_neurons_that_stayed_on_one_side(seed: int) -> None:
     assert acting_sides(blind, 9) <= truth.keys()
 
 
+@given(st.integers(2, 7), st.integers(0, 12), st.integers(0, 12), st.randoms(use_true_random=False))
+@settings(max_examples=80, deadline=None)
+def test_no_side_is_told_that_does_not_act(neurons: int, crossed: int, count: int, random: Random) -> None:
+    positive = [random.random() < 0.5 for _ in range(neurons)]
+    truth = [0] * (2 * neurons + 1)
+    for j, plus in enumerate(positive):
+        truth[j if plus else neurons + j] = random.choice((0, random.randint(-99, 99)))  # some are 0
+    system = RowSystem(2 * neurons + 1)
+    for j in random.sample(range(neurons), min(crossed, neurons)):
+        system.add([[*(int(u % neurons == j) for u in range(2 * neurons)), 0, truth[j] + truth[neurons + j]]])
+    for _ in range(count):
+        silent = random.sample(range(2 * neurons), neurons)
+        form = [0 if u in silent else random.randint(-99, 99) for u in range(2 * neurons + 1)]
+        system.add([[*form, sum(a * b for a, b in zip(form, truth, strict=True))]])
+    assert acting_sides(system, neurons) <= {u for u in range(2 * neurons) if truth[u]}
+
+
 def test_parts_of_rows_tell_signs_of_the_layer_below() -> None:
     random = Random(1)
     system, positive = signed_system(random, 9, 3)
