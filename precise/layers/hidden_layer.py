@@ -380,7 +380,7 @@ class LayerSearch:
         if len(self._known.layers) < 2:
             return False
         absent = set(chain(*nearly_whole(self._partial.rows, self.features))) - set(self.postponed)
-        return bool(absent) and self._without(j for j in absent if self._rare().get(j))
+        return self._without(j for j in absent if self._rare().get(j))
 
     def _without(self, neurons: Iterable[int]) -> bool:
         """Take the weights of these neurons below as 0 for now; are there any?"""
@@ -568,9 +568,9 @@ class LayerSearch:
         alike = next((n for n in numbers if self._alike(n, outcome.row, outcome.lacking)), None)
         if alike is not None:
             self._count("found twice")
-            self._replace(alike, outcome)
+            self._replace(alike, outcome.row, outcome.lacking)
             return False
-        self._note_lacking(len(self.result.rows), outcome)
+        self._note_lacking(len(self.result.rows), outcome.row, outcome.lacking)
         self.result.rows.append(outcome.row)
         self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
         self._partial.drop(self._vector(outcome.row))
@@ -595,11 +595,10 @@ class LayerSearch:
         either = (row, row.negated())
         return next((number for number, entry in enumerate(self._doubtful) if entry.row in either), None)
 
-    def _note_lacking(self, number: int, outcome: Outcome) -> None:
-        if outcome.lacking and outcome.row:
-            self.result.lacking |= {(number, feature) for feature in outcome.lacking}
-            parts = [other for other in self._partial.rows if other.met_by(self._vector(outcome.row))]
-            self.result.parts[number] = parts
+    def _note_lacking(self, number: int, row: Row, lacking: Sequence[int]) -> None:
+        if lacking:
+            self.result.lacking |= {(number, feature) for feature in lacking}
+            self.result.parts[number] = [other for other in self._partial.rows if other.met_by(self._vector(row))]
 
     def _alike(self, number: int, row: Row, lacking: Sequence[int]) -> bool:
         """Is a row the same as the one of this number but for what either lacks, or for what is doubtful as well?"""
@@ -617,29 +616,27 @@ class LayerSearch:
         absent = self._absent(row, lacking)
         return len({*absent, *(j for j in self.below.doubtful if not (row.plus[j] or row.minus[j]))})
 
-    def _replace(self, number: int, outcome: Outcome) -> None:
+    def _replace(self, number: int, row: Row, lacking: Sequence[int]) -> None:
         """Take a row in the place of one of the same neuron of which less is known, with all that either has."""
-        assert outcome.row is not None
-        outcome = self._completed(number, outcome, outcome.row)
+        row, lacking = self._completed(number, row, lacking)
         before = self._unknown(self.result.rows[number], self.result.lacking_of(number))
-        if outcome.row and self._unknown(outcome.row, outcome.lacking) < before:
+        if self._unknown(row, lacking) < before:
             self.result.lacking = {(i, feature) for i, feature in self.result.lacking if i != number}
             self.result.parts.pop(number, None)
-            self._note_lacking(number, outcome)
-            self.result.rows[number] = outcome.row
+            self._note_lacking(number, row, lacking)
+            self.result.rows[number] = row
             self._changed()
 
-    def _completed(self, number: int, outcome: Outcome, row: Row) -> Outcome:
+    def _completed(self, number: int, row: Row, lacking: Sequence[int]) -> tuple[Row, Sequence[int]]:
         """A row with what it has no weight of from the row of this number, if that has the same weights otherwise."""
         known, stood_for = self.result.rows[number], self.result.lacking_of(number)
-        absent, own = set(self._absent(row, outcome.lacking)), set(self._absent(known, stood_for))
-        both, neither = absent | own, absent & own
-        if absent <= own or factors(row.without([*both]), known.without([*both])) is None:
-            return outcome
-        lacking = set(outcome.lacking).intersection(stood_for)
+        absent, own = set(self._absent(row, lacking)), set(self._absent(known, stood_for))
+        both, neither = [*(absent | own)], absent & own
+        if absent <= own or factors(row.without(both), known.without(both)) is None:
+            return row, lacking
+        left = sorted(set(lacking).intersection(stood_for))
         whole, _ = joined(row, absent, known, own)
-        whole = whole.without([*neither.difference(lacking, self.below.loose)])  # postponed in one of them
-        return replace(outcome, row=whole, lacking=tuple(sorted(lacking)))
+        return whole.without([*neither.difference(left, self.below.loose)]), left  # 0 what is postponed in one of them
 
     def _distinct(self) -> list[int]:
         """One row of each neuron, the one of which most is known."""

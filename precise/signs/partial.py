@@ -11,12 +11,12 @@ directions only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from precise.equations.row_system import PRIME, RowSystem
+from precise.equations.row_system import PRIME, RowSystem, independent_rows, residues
 
 MOST_DIRECTIONS = 16  # 65,536 cases
 
@@ -31,28 +31,27 @@ def acting_sides(system: RowSystem, neurons: int) -> frozenset[int]:
         system: consistent equations with separate unknowns for both sides of every neuron.
     """
     forms = _forms(system)
-    flipped = [j for j in range(neurons) if _constant(_sum(forms[j], forms[neurons + j]))]
     acting = {u for u, form in enumerate(forms[: 2 * neurons]) if _constant(form)}
-    tied = [j for j in flipped if any(forms[j][:-1])]
-    span = _Span()
-    for number, j in enumerate(tied):
-        span.add(number, forms[j][:-1])
-        if len(span.pivots) > MOST_DIRECTIONS:
-            return frozenset(acting)
-    totals = [_sum(forms[j], forms[neurons + j])[-1] for j in tied]
-    choices = [[(total - forms[tied[p]][-1]) % PRIME for total in (0, totals[p])] for p in span.pivots]
+    loose = [u for u in range(2 * neurons) if any(forms[u][:-1])]
+    tied = [j for j in loose if j < neurons and _constant(_sum(forms[j], forms[neurons + j]))]
+    if not tied:
+        return frozenset(acting)
+    pivots = [tied[r] for r in independent_rows(residues([forms[j][:-1] for j in tied]))]
+    if len(pivots) > MOST_DIRECTIONS:
+        return frozenset(acting)
+    shares = _shares([forms[u][:-1] for u in (*pivots, *loose)], len(pivots))
+    told = {u: share for u, share in zip(loose, shares, strict=True) if share is not None}
+    choices = [[-forms[p][-1] % PRIME, forms[neurons + p][-1]] for p in pivots]  # it is 0, or the other side is
 
-    def values(unknown: int) -> Residues | None:
-        share = span.share(forms[unknown][:-1])
-        return None if share is None else _in_all_cases(forms[unknown][-1], share, choices)
+    def values(unknown: int) -> Residues:
+        return _in_all_cases(forms[unknown][-1], told[unknown], choices)
 
     consistent = np.ones(1 << len(choices), dtype=bool)
-    for j, total in zip(tied, totals, strict=True):
-        value = values(j)
+    for j in tied:
+        value, total = values(j), _sum(forms[j], forms[neurons + j])[-1]
         consistent &= (value == 0) | (value == total)
     if consistent.any():
-        told = ((unknown, values(unknown)) for unknown in range(2 * neurons) if any(forms[unknown][:-1]))
-        acting |= {unknown for unknown, value in told if value is not None and value[consistent].all()}
+        acting |= {unknown for unknown in told if values(unknown)[consistent].all()}
     return frozenset(acting)
 
 
@@ -86,33 +85,8 @@ def _constant(form: Form) -> bool:
     return bool(form[-1]) and not any(form[:-1])
 
 
-class _Span:
-    """What some rows span, modulo PRIME."""
-
-    def __init__(self) -> None:
-        self.pivots: list[int] = []  # the rows that are independent of those before
-        self._basis: list[tuple[int, list[int], list[int]]] = []  # (leading column, reduced row, its share of pivots)
-
-    def add(self, number: int, row: Sequence[int]) -> None:
-        """Take in a row, under this number."""
-        rest, share = self._reduced(row)
-        lead = next((c for c, v in enumerate(rest) if v), None)
-        if lead is not None:
-            inverse = pow(rest[lead], -1, PRIME)
-            own = [*(-s * inverse % PRIME for s in share), inverse]
-            self._basis.append((lead, [v * inverse % PRIME for v in rest], own))
-            self.pivots.append(number)
-
-    def share(self, row: Sequence[int]) -> list[int] | None:
-        """The coordinates in the pivots, or None if it is not in their span."""
-        rest, share = self._reduced(row)
-        return None if any(rest) else share
-
-    def _reduced(self, row: Sequence[int]) -> tuple[list[int], list[int]]:
-        """What is left of a row, and its coordinates without that."""
-        rest, share = list(row), [0] * len(self._basis)
-        for lead, other, own in self._basis:
-            if factor := rest[lead]:
-                rest = [(a - factor * b) % PRIME for a, b in zip(rest, other, strict=True)]
-                share = [(a + factor * b) % PRIME for a, b in zip_longest(share, own, fillvalue=0)]
-        return rest, share
+def _shares(forms: Sequence[Sequence[int]], count: int) -> list[list[int] | None]:
+    """The coordinates of further forms in the first so many, which are independent; None outside of their span."""
+    columns = zip(*residues(forms).transpose().rref()[0].tolist(), strict=True)
+    further = [[int(v) for v in column] for column in islice(columns, count, None)]
+    return [None if any(column[count:]) else column[:count] for column in further]
