@@ -112,6 +112,28 @@ def _handed_on(values: Vector, linear: Vector) -> Vector:
     return positive
 
 
+def usual_sizes(known: Known) -> list[int]:
+    """What the last layer hands on for inputs of size 1, in bits, one a row; see `usual_size`."""
+    sizes = [0] * known.inputs
+    for rows in known.layers:
+        sizes = [usual_size(row, sizes) for row in rows]
+    return sizes
+
+
+def usual_size(row: Row, below: Sequence[int]) -> int:
+    """The size in bits of a small term of a row that is fed by these sizes; never what stands for a weight."""
+    return _usual(sorted(_sizes([*row.plus, *row.minus], [*below, *below])))
+
+
+def _sizes(entries: Sequence[int], shifts: Sequence[int]) -> list[int]:
+    return [abs(v).bit_length() + s for v, s in zip(entries, shifts, strict=True) if v]
+
+
+def _usual(sizes: Sequence[int]) -> int:
+    """Of sizes in ascending order, one that is known not to be of what stands for a weight."""
+    return sizes[(len(sizes) - 1) // TOLD] if sizes else 0
+
+
 def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
     """((plus ..., minus ..., bias), exponent): the row over the scaled layer below, divided by 2^exponent.
 
@@ -120,9 +142,8 @@ def _scaled(row: Row, exponents: Sequence[int]) -> tuple[list[float], int]:
     """
     shifts = [*exponents, *exponents, 0]
     entries = [*row.plus, *row.minus, row.bias]
-    sizes = [abs(v).bit_length() + s for v, s in zip(entries, shifts, strict=True) if v]
-    weights = sorted(sizes[:-1] if row.bias else sizes) or sizes
-    usual = weights[(len(weights) - 1) // TOLD] if weights else 0
+    sizes = _sizes(entries, shifts)
+    usual = _usual(sorted(sizes[:-1] if row.bias else sizes) or sizes)
     exponent = max((size for size in sizes if size <= usual + APART), default=0)
     return [_divided(v, exponent - s) for v, s in zip(entries, shifts, strict=True)], exponent
 

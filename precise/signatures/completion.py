@@ -76,7 +76,8 @@ def _closed(walker: Walker, wanted: OpenRow, border: Border) -> tuple[Row | None
     if absent is None:
         return None, ()
     sides = {j: frozenset(border.sides.get(_maker(walker.known, len(walker.known.layers) - 2, j), ())) for j in absent}
-    return closed_row(wanted.row.without(absent), sides), tuple(absent)
+    below = Known(walker.known.inputs, walker.known.layers[:-1])
+    return closed_row(wanted.row.without(absent), sides, below), tuple(absent)
 
 
 def _maker(known: Known, layer: int, feature: int) -> Where:

@@ -20,7 +20,7 @@ from precise.equations.open_row import OpenRow, absent_unknowns
 from precise.regions.aim import random_points, to_point
 from precise.regions.climb import Score, climb, highest
 from precise.regions.corners import cross
-from precise.regions.float_layers import FloatLayers, to_floats
+from precise.regions.float_layers import FloatLayers, to_floats, usual_size, usual_sizes
 from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Point
@@ -43,6 +43,7 @@ NEGLIGIBLE = (
     2.0**-30
 )  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
 LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
+LARGER_BITS = 16  # so much larger than most of the others a weight is taken to be no more: float64 keeps 36 of the rest
 ATTEMPTS = 8  # pairs of segments between which a place is searched
 
 Truths = np.ndarray[Any, np.dtype[np.bool_]]
@@ -64,17 +65,22 @@ def _open_sides(known: OpenRow) -> list[tuple[int, float]]:
     return [(c % features, 1.0 if c < features else -1.0) for c in absent] if 2 * features not in absent else []
 
 
-def closed_row(row: Row, sides: Mapping[int, frozenset[bool]]) -> Row | None:
+def closed_row(row: Row, sides: Mapping[int, frozenset[bool]], below: Known) -> Row | None:
     """The row with a large weight for every neuron that its surface does not meet; None if one should be met.
 
     Where such a neuron is on, the row keeps the side that it has where the neuron begins to be on. Any weight beyond
-    the true one, of the same sign, keeps it as well.
+    the true one, of the same sign, keeps it as well. What is too much of it the layer behind has to take back, in
+    float64 as well: so it is no larger than is needed to be beyond any weight like the others.
+
+    Args:
+        below: the layers that feed the row.
     """
     if any(len(seen) == 2 for seen in sides.values()):
         return None
-    large = max(abs(w) for w in (*row.plus, row.bias)) << LARGE_BITS
-    weights = list(row.plus)
+    weights, sizes = list(row.plus), usual_sizes(below)
+    usual = usual_size(row, sizes)
     for neuron, seen in sides.items():
+        large = 1 << max(0, usual + LARGER_BITS - sizes[neuron])
         weights[neuron] = -large if False in seen else large
     return replace(row, plus=tuple(weights))
 

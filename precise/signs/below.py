@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from random import Random
 
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import open_row
@@ -23,6 +23,7 @@ from precise.signs.exact import Sign, SignEvidence, acting_unknowns, apply_signs
 from precise.signs.linear_part import FreeRow, Settled, agreed_weight, settle, with_both_sides, with_signs, with_weight
 from precise.signs.open_part import signs_of_part
 from precise.signs.partial import acting_sides
+from precise.signs.sides_apart import free_row, sides
 
 Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
 
@@ -68,6 +69,7 @@ class LayerBelow:
         self._evidence = SignEvidence(self._count)
         self._looked_at: frozenset[Equations] = frozenset()  # parts, together
         self.signs: list[Sign] | None = None if index >= 0 else []
+        self._further: tuple[Sequence[Vector], Settled | None] | None = None  # rows, and what they tell; `_by_further`
         self._parted = False  # are there features for both sides of some neurons? Then no sign is told any more
         self.twins = self.always_active = 0
         self.loose: list[int] = []  # always-active neurons that stand for what ignored weights pass on
@@ -100,11 +102,13 @@ class LayerBelow:
         """Were more neurons seen to act on both sides than any further ones of the layer explain?
 
         A further neuron either has its hyperplane in common with one of them, or never changes its state; then all of
-        them act on both sides, if its own weights are a combination of theirs, which span everything.
+        them act on both sides, if its own weights are a combination of theirs, which span everything. So they do where
+        a weight is ignored that acts.
         """
-        if self.free or self._evidence.signs().count(Sign.BOTH) <= (further := self._missing + self._ignored):
+        if self.free or not self._more_on_both_sides(self._evidence.signs()):
             return False
         weights = [row.plus for row in self._neurons]
+        further = self._ignored or self.ignored_lacking
         return not further or rank_modulo_prime(weights) < len(weights[0])
 
     @property
@@ -174,7 +178,10 @@ class LayerBelow:
         if self.free:
             return self._settled(vectors, final=False) is not None or Sign.UNSEEN not in self._evidence.signs()
         self._see(vectors)
-        return Sign.UNSEEN not in self._evidence.signs()
+        signs = self._evidence.signs()
+        if Sign.UNSEEN in signs:
+            return False
+        return not self._more_on_both_sides(signs) or self._by_further(vectors, final=False) is not None
 
     def decide(
         self, vectors: Sequence[Vector], final: bool, whole: bool = True, untold: Set[int] = frozenset()
@@ -250,6 +257,14 @@ class LayerBelow:
         signs = self._evidence.signs()
         if Sign.UNSEEN in signs and not final:
             return None
+        if self._more_on_both_sides(signs):
+            settled = self._by_further(vectors, final)
+            if settled:
+                settled = settled if whole else with_both_sides(settled)
+                free = fmpq_mat(_substitution(self._neurons, settled))
+                return self._taken(settled, (fmpq_mat(sides(self._neurons)) * free).tolist())
+            if not final:
+                return None
         kept = signs if whole else [Sign.BOTH if sign is Sign.UNSEEN else sign for sign in signs]
         self._set(signs, apply_signs(self._known.layers[self._index], kept))
         self.twins, self.features = signs.count(Sign.BOTH), rows_of(kept)
@@ -258,13 +273,36 @@ class LayerBelow:
         substitution = [[fmpq(int(old == c)) for c in chosen] for old in range(2 * self._count + 1)]
         return Decision([[vector[c] for c in chosen] for vector in vectors], substitution)
 
+    def _more_on_both_sides(self, signs: Sequence[Sign]) -> bool:
+        """Do more neurons act on both sides than have their hyperplane in common with one that was not found?"""
+        return signs.count(Sign.BOTH) > self._ignored
+
+    def _by_further(self, vectors: Sequence[Vector], final: bool) -> Settled | None:
+        """The signs where what is ignored hands something on, once the rows tell what.
+
+        That is what neurons do that never change state, or too large or small a weight.
+        """
+        if self._further is None or self._further[0] != vectors:
+            self._further = vectors, self._settled_by_further([free_row(self._neurons, vector) for vector in vectors])
+        settled = self._further[1]
+        return settled if settled and (final or Sign.UNSEEN not in settled.signs) else None
+
+    def _settled_by_further(self, rows: Sequence[FreeRow]) -> Settled | None:
+        settled = settle(self._neurons, rows, self._ignored, self._random) if rows and self._ignored else None
+        if settled is None and rows and self.ignored_lacking:
+            settled = settle(self._neurons, rows, self._ignored, self._random, self.ignored_lacking)
+        told = settled and settled.signs.count(Sign.BOTH) <= settled.twins  # either side may do where rows are too few
+        return settled if told else None
+
     def _by_linear_part(self, vectors: Sequence[Vector], final: bool, whole: bool, untold: Set[int]) -> Decision | None:
         settled = self._settled(vectors, final, untold)
         if settled is not None and not whole:
             settled = with_both_sides(settled)
         settled = settled or self._by_parts(vectors, final)
-        if settled is None:
-            return None
+        return self._taken(settled, _substitution(self._neurons, settled)) if settled else None
+
+    def _taken(self, settled: Settled, substitution: list[Vector]) -> Decision:
+        """The decision for these signs, with what else hands on something."""
         self._set(settled.signs, settled.layer)
         twins = {row.negated(): n for n, row in enumerate(settled.layer) if n >= self._count and not row.linear}
         self.features = [
@@ -273,7 +311,7 @@ class LayerBelow:
         self.loose = [n for n, row in enumerate(settled.layer) if row.linear and self._by_ignored(row)]
         self.twins, self.always_active = settled.twins, settled.always_active
         self.solved(settled.solved)
-        return Decision([list(row) for row in settled.rows], _substitution(self._neurons, settled))
+        return Decision([list(row) for row in settled.rows], substitution)
 
     def _settled(self, vectors: Sequence[Vector], final: bool, untold: Set[int] = frozenset()) -> Settled | None:
         if not vectors or ((self._missing or self.lacking) and not final):

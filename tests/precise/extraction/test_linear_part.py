@@ -512,3 +512,61 @@ def test_what_the_first_rows_do_not_tell_keeps_both_sides_for_those_to_come(seed
     assert below.idle_sides(found) == [idle]
     assert (below.signs or [])[6] is expected(planted)[6]
     assert len(known.layers[0]) == 7
+
+
+def apart(layer: list[Row], row: FreeRow) -> list[fmpq]:
+    """The row with coefficients of its own for both sides of every neuron; their weights span the features."""
+    table = fmpq_mat([[fmpq(w) for w in neuron.plus] for neuron in layer]).transpose()
+    minus = [-v for v in table.solve(fmpq_mat([[w] for w in row.linear])).entries()]
+    bias = row.bias + sum((n * neuron.bias for n, neuron in zip(minus, layer, strict=True)), fmpq(0))
+    return [*(v - n for v, n in zip(row.v, minus, strict=True)), *minus, bias]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("neurons", "rows", "active"), [(5, 2, 1), (7, 6, 1), (7, 6, 2)])
+def test_a_neuron_that_never_changes_state_is_told_from_rows_with_sides_apart(
+    seed: int, neurons: int, rows: int, active: int
+) -> None:
+    """As many others as features: what it hands on makes all of them act on both sides."""
+    planted = Planted(seed, neurons, neurons, rows, active)
+    below = LayerBelow(known := Known(neurons, [planted.layer, []]), 0, 0, Random(seed), ignored=active)
+    found = [apart(planted.layer, row) for row in planted.rows]
+    assert not below.ready(found[:1]), "one row alone may act on all sides"
+    assert not below.contradictory
+    assert below.ready(found)
+    decision = below.decide(found, final=False)
+    assert decision is not None
+    assert below.signs == expected(planted)
+    assert (below.twins, below.always_active) == (0, active)
+    new = fmpq_mat(decision.vectors).transpose()
+    assert (fmpq_mat(decision.substitution) * new).transpose() == fmpq_mat(found)
+    planted.check(
+        Settled(tuple(below.signs), tuple(known.layers[0]), tuple(map(tuple, decision.vectors)), frozenset(), 0, active)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("stand_in", [0, 1 << 20])
+@pytest.mark.parametrize("read_off", [True, False])
+def test_what_an_ignored_weight_passes_on_is_told_from_rows_with_sides_apart(
+    seed: int, stand_in: int, read_off: bool
+) -> None:
+    """A surface that meets the feature off passes on nothing: then the weight stays lacking, and a row is linear."""
+    planted = Planted(seed, 6, 6, 5)
+    layer, rows = with_lacking_weight(planted, stand_in)
+    if not read_off:
+        rows = with_surfaces_that_meet_nothing(planted, rows, [1, 2])
+    below = LayerBelow(known := Known(6, [layer, []]), 0, 0, Random(seed), ignored_lacking={(0, 2)})
+    found = [apart(layer, row) for row in rows]
+    assert not LayerBelow(Known(6, [layer, []]), 0, 0, Random(seed)).ready(found), "nothing explains it then"
+    assert below.ready(found)
+    decision = below.decide(found, final=False)
+    assert decision is not None
+    assert below.signs == expected(planted)
+    assert below.ignored_lacking == (set() if read_off else {(0, 2)})
+    assert (below.twins, below.always_active, len(below.loose)) == (0, int(not read_off), int(not read_off))
+    new = fmpq_mat(decision.vectors).transpose()
+    assert (fmpq_mat(decision.substitution) * new).transpose() == fmpq_mat(found)
+    if read_off:
+        signed = tuple(below.signs), tuple(known.layers[0]), tuple(map(tuple, decision.vectors))
+        planted.check(Settled(*signed, frozenset(), 0, 0))

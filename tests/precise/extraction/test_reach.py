@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -18,7 +19,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import Walker
-from precise.signatures.reach import Reach
+from precise.signatures.reach import Reach, closed_row
 from tests.precise.extraction.test_rows import rows_of
 
 INPUTS, WIDTH = 6, 5
@@ -83,3 +84,38 @@ def test_a_side_that_random_points_do_not_show_is_climbed_to(monkeypatch: pytest
     climbing = found()
     monkeypatch.setattr(Reach, "_climbed", lambda *_: None)
     assert climbing >= 5 > found()
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_weight_that_stands_for_an_unknown_one_is_beyond_it_and_no_larger_than_float64_can_take_back(
+    seed: int, positive: bool
+) -> None:
+    """The rows below are integers, each on a scale of its own."""
+    random = Random(seed)
+    number = lambda: random.randint(-99, 99) or 1  # noqa: E731
+    scales = [1 << random.randint(0, 90) for _ in range(WIDTH)]
+    zeros, inputs = (0,) * WIDTH, (0,) * INPUTS
+    below = [Row(tuple(s * number() for _ in inputs), inputs, s * number()) for s in scales]
+    least = max(scales)
+    true = [number() * (least // s) for s in scales]
+    true[0] = (1 if positive else -1) * abs(true[0])
+    row = Row((0, *true[1:]), zeros, least * number())
+    closed = closed_row(row, {0: frozenset({positive})}, Known(INPUTS, [below]))
+    assert closed is not None
+    assert closed.plus[1:] == row.plus[1:]
+    assert closed.bias == row.bias
+    assert 0 < true[0] / closed.plus[0] < 1
+    passed_on, taken_back = Row((1, 0, 0, 0, 0), zeros, 0, linear=True), Row((1, true[0] - closed.plus[0]), (0, 0), 0)
+    behind = [[replace(closed, linear=True), passed_on], [taken_back]]  # on a side on which the row acts linearly
+    points = np.random.default_rng(seed).uniform(-4, 4, (256, INPUTS))
+    exact = Known(INPUTS, [below, [replace(row, plus=tuple(true))]]).preactivations([to_point(p) for p in points])[-1]
+    found = FloatLayers(Known(INPUTS, [below, *behind])).preactivations(points)[-1][:, 0]
+    assert (
+        np.corrcoef([float(fmpq(int(v), least)) for (v,) in exact], found)[0, 1] > 1 - 2.0**-40
+    )  # it lacks the square of errors
+
+
+def test_a_row_that_should_be_met_where_a_neuron_is_on_is_not_closed() -> None:
+    row = Row((0, 3), (0, 0), 5)
+    assert closed_row(row, {0: frozenset({True, False})}, Known(2, [[row, row]])) is None
