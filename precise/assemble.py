@@ -12,7 +12,7 @@ from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
 BOUND_BITS = 20  # fractional, of what bounds are added up from
-LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known is no larger
+LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known and is beyond this part
 
 
 def network_from_rows(
@@ -30,7 +30,7 @@ def network_from_rows(
         columns: first-layer weights on the inputs outside the slice, shape (d_1, inputs - slice).
         coordinates: the inputs of the slice.
         lacking: by (layer, neuron) from 0, the neurons below whose weight is not known: what stands for it does not
-            count for the scale, and is made at most LARGE times what is known of the row.
+            count for the scale, and is made LARGE times what is known of the row where it is beyond that.
         domain: the box |x_i| <= domain in which always-active neurons are kept active.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
@@ -63,12 +63,17 @@ def _rescale(
             scale = fmpq(1) if layer == len(tables) - 1 else _scale(told if any(told) else [biases[layer][number]])
             bias = biases[layer][number] * scale
             most = LARGE * max(fmpq(1), abs(bias))
-            rows[number] = [
-                min(max(w * scale, -most), most) if j in unknown else w * scale for j, w in enumerate(divided)
-            ]
+            rows[number] = [_sized(w * scale, most) if j in unknown else w * scale for j, w in enumerate(divided)]
             biases[layer][number] = bias
             scales.append(scale)
         factors = scales
+
+
+def _sized(stand_in: fmpq, most: fmpq) -> fmpq:
+    """What stands for an unknown weight, of a size by which an alignment tells it from weights."""
+    if abs(stand_in) <= 1:
+        return stand_in
+    return most if stand_in > 0 else -most
 
 
 def _prune(tables: list[list[list[fmpq]]], biases: list[list[fmpq]]) -> None:

@@ -38,7 +38,10 @@ def assembled(layers: list[list[Row]], lacking: dict[tuple[int, int], set[int]])
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_what_stands_for_an_unknown_weight_changes_no_other_one_and_stays_small(seed: int, sign: int) -> None:
+@pytest.mark.parametrize("bits", [200, 5000])
+def test_what_stands_for_an_unknown_weight_changes_no_other_one_and_is_of_one_size(
+    seed: int, sign: int, bits: int
+) -> None:
     random = Random(seed)
     layers = rows(random)
     lacking = {(1, 2): {0, 3}, (2, 1): {1}}
@@ -47,7 +50,7 @@ def test_what_stands_for_an_unknown_weight_changes_no_other_one_and_stays_small(
         row = layers[layer][number]
         bare[layer][number] = row.without(list(features))
         filled[layer][number] = Row(
-            tuple(sign << 5000 if j in features else w for j, w in enumerate(row.plus)), row.minus, row.bias
+            tuple(sign << bits if j in features else w for j, w in enumerate(row.plus)), row.minus, row.bias
         )
     expected, found = assembled(bare, {}), assembled(filled, lacking)
     for layer, (one, other) in enumerate(zip(expected.layers, found.layers, strict=True)):

@@ -244,6 +244,13 @@ def test_no_more_neurons_act_on_both_sides_than_further_ones_explain(
     """Of four neurons; one that never changes state lets all of them act on both sides where these span everything."""
     layer = Planted(1, features, 4, 1).layer
     assert below_that_saw(layer, both, ignored=ignored).contradictory is contradictory
+    if not ignored:
+        known = Known(features, [layer, []])
+        below = LayerBelow(known, 0, 0, Random(0), ignored_lacking={(0, 0)})
+        below.learn({*range(4), *range(4, 4 + both)})
+        assert below.contradictory is (contradictory and features > 4), (
+            "a weight that acts does so on both sides as well"
+        )
     assert not below_that_saw(layer, both, missing=1).contradictory, "with a free linear part no sides are told apart"
 
 
