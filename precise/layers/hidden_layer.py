@@ -213,11 +213,15 @@ class LayerSearch:
     def _leave_out(self, idle: Sequence[int]) -> None:
         """Give up the coefficients of sides below that do not act, all of which are 0."""
         kept = [p for p in range(len(self.result.rows[0].plus)) if p not in idle]
-        place = {p: n for n, p in enumerate(kept)}
         self.result.rows[:] = [
             replace(row, plus=tuple(row.plus[p] for p in kept), minus=tuple(row.minus[p] for p in kept))
             for row in self.result.rows
         ]
+        self._renumber(kept)
+
+    def _renumber(self, kept: Sequence[int]) -> None:
+        """Of what the layer below hands on, these features are left."""
+        place = {p: n for n, p in enumerate(kept)}
         self.result.lacking = {(i, place[p]) for i, p in self.result.lacking if p in place}
         self.postponed = [place[p] for p in self.postponed if p in place]
         below = len(self._known.layers) - 2
@@ -235,11 +239,9 @@ class LayerSearch:
 
     def _release(self) -> None:
         """Give up the coefficients of neurons that stand for weights which the layer below lacks."""
-        loose = set(self.below.loose)
+        kept = [p for p in range(self.features) if p not in self.below.loose]
         self.result.rows[:] = self.below.released(self.result.rows)
-        self.result.lacking = {(i, feature) for i, feature in self.result.lacking if feature not in loose}
-        self.result.parts, self._partial = {}, self._no_parts()
-        self._changed()
+        self._renumber(kept)
 
     def onward(self) -> None:
         """Search on for one more row with all patience, once the search has ended because it was dear.

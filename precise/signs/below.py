@@ -214,13 +214,16 @@ class LayerBelow:
                 signs[j] = Sign.POSITIVE if acting[0] == features[0] else Sign.NEGATIVE
                 idle += [p for p in features if p not in acting]
         if idle:
-            layer = self._known.layers[self._index]
-            place = {p: n for n, p in enumerate(p for p in range(len(layer)) if p not in idle)}
-            self._known.layers[self._index] = [layer[p] for p in place]
-            self._known.changed()
-            self.features = [[place[p] for p in features if p in place] for features in self.features]
-            self.loose = [place[p] for p in self.loose]
+            self._keep([p for p in range(len(self._known.layers[self._index])) if p not in idle])
         return idle
+
+    def _keep(self, features: Sequence[int]) -> None:
+        """Leave out all other rows of the layer."""
+        layer, place = self._known.layers[self._index], {p: n for n, p in enumerate(features)}
+        self._known.layers[self._index] = [layer[p] for p in features]
+        self._known.changed()
+        self.features = [[place[p] for p in own if p in place] for own in self.features]
+        self.loose = [place[p] for p in self.loose if p in place]
 
     def idle(self, rows: Sequence[Row]) -> list[int]:
         """The features of neurons whose sign is open and on which none of these rows, the next layer's, acts."""
@@ -246,9 +249,9 @@ class LayerBelow:
                         vector[i] /= factor
                     self.ignored_lacking -= {(i, p)}
         kept = [n for n in range(len(layer)) if n not in self.loose]
-        self._known.layers[self._index] = [layer[n] for n in kept]
-        self._known.changed()
-        self.always_active, self.loose = self.always_active - len(self.loose), []
+        self._known.layers[self._index] = layer
+        self._keep(kept)
+        self.always_active -= len(layer) - len(kept)
         whole = [[int(w.p) for w in primitive([*(v[n] for n in kept), v[-1]])] for v in vectors]
         return [Row.of(vector, len(kept)) for vector in whole]
 

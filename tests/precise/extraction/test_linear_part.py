@@ -577,3 +577,21 @@ def test_what_an_ignored_weight_passes_on_is_told_from_rows_with_sides_apart(
     if read_off:
         signed = tuple(below.signs), tuple(known.layers[0]), tuple(map(tuple, decision.vectors))
         planted.check(Settled(*signed, frozenset(), 0, 0))
+
+
+@pytest.mark.parametrize("acting", [0, 1])
+def test_a_side_that_was_kept_keeps_its_place_when_what_ignored_weights_passed_on_is_given_up(acting: int) -> None:
+    planted = Planted(1, 5, 7, 6)
+    for row in planted.next:
+        row[6] = 0  # tells nothing of this neuron
+    layer, rows = with_lacking_weight(planted)
+    below = LayerBelow(known := Known(5, [layer, []]), 0, 0, Random(1), ignored_lacking={(0, 2)})
+    found = vectors(with_surfaces_that_meet_nothing(planted, rows, [0, 1, 3, 4]))
+    decision = below.decide(found, final=True, whole=False)
+    assert decision is not None
+    assert (below.loose, below.features[6]) == ([7], [6, 8])
+    below.released([Row.of([int(v.p) for v in primitive(vector)], 9) for vector in decision.vectors])
+    assert (below.loose, below.features[6], len(known.layers[0])) == ([], [6, 7], 8)
+    later = Row(tuple(int(p == 6 + acting) for p in range(8)), (0,) * 8, 5)
+    assert below.idle_sides([later]) == [7 - acting]
+    assert (below.signs or [])[6] is (Sign.NEGATIVE if acting else Sign.POSITIVE)
