@@ -25,6 +25,8 @@ from precise.signs.open_part import signs_of_part
 from precise.signs.partial import acting_sides
 from precise.signs.sides_apart import free_row, sides
 
+TELLING = 3  # rows with sides apart: two tell what one neuron hands on that never changes state, the third agrees
+
 Vector = list[fmpq]  # coefficients of a row over the layer below, then its bias
 
 
@@ -103,13 +105,16 @@ class LayerBelow:
 
         A further neuron either has its hyperplane in common with one of them, or never changes its state; then all of
         them act on both sides, if its own weights are a combination of theirs, which span everything. So they do where
-        a weight is ignored that acts.
+        a weight is ignored that acts. While a few rows may still tell what is handed on, it is no contradiction.
         """
-        if self.free or not self._more_on_both_sides(self._evidence.signs()):
+        if self.free or not self._more_on_both_sides(self._evidence.signs() if self.signs is None else self.signs):
+            return False
+        if not (self._ignored or self.ignored_lacking):
+            return True
+        if self.signs is None and (self._further is None or len(self._further[0]) < TELLING):
             return False
         weights = [row.plus for row in self._neurons]
-        further = self._ignored or self.ignored_lacking
-        return not further or rank_modulo_prime(weights) < len(weights[0])
+        return rank_modulo_prime(weights) < len(weights[0])
 
     @property
     def _closed(self) -> bool:

@@ -228,8 +228,12 @@ def test_a_weight_is_not_read_off_where_no_row_is_left_to_check_it(seed: int) ->
     assert settled.solved == frozenset()
 
 
-def below_that_saw(layer: list[Row], both: int, missing: int = 0, ignored: int = 0) -> LayerBelow:
-    below = LayerBelow(Known(len(layer[0].plus), [layer, []]), 0, missing, Random(0), ignored=ignored)
+def below_that_saw(
+    layer: list[Row], both: int, missing: int = 0, ignored: int = 0, lacking: frozenset[tuple[int, int]] = frozenset()
+) -> LayerBelow:
+    """That first neurons of a layer act on both sides, from rows of the next one that nothing explains."""
+    known = Known(len(layer[0].plus), [layer, []])
+    below = LayerBelow(known, 0, missing, Random(0), ignored=ignored, ignored_lacking=lacking)
     below.learn({*range(len(layer)), *(len(layer) + j for j in range(both))})
     return below
 
@@ -243,14 +247,19 @@ def test_no_more_neurons_act_on_both_sides_than_further_ones_explain(
 ) -> None:
     """Of four neurons; one that never changes state lets all of them act on both sides where these span everything."""
     layer = Planted(1, features, 4, 1).layer
-    assert below_that_saw(layer, both, ignored=ignored).contradictory is contradictory
+    random = Random(2)
+    rows = [[fmpq(random.randint(1, 99)) for _ in range(4)] + [fmpq(0)] * 5 for _ in range(3)]
+    for row in rows:
+        row[4 : 4 + both] = [fmpq(random.randint(1, 99)) for _ in range(both)]
+    below = below_that_saw(layer, both, ignored=ignored)
+    assert below.contradictory is (contradictory and not ignored), "rows may tell what is handed on"
+    assert below.ready(rows) is (both <= ignored), "nothing explains all of them"
+    assert below.contradictory is contradictory
     if not ignored:
-        known = Known(features, [layer, []])
-        below = LayerBelow(known, 0, 0, Random(0), ignored_lacking={(0, 0)})
-        below.learn({*range(4), *range(4, 4 + both)})
-        assert below.contradictory is (contradictory and features > 4), (
-            "a weight that acts does so on both sides as well"
-        )
+        lacking = below_that_saw(layer, both, lacking=frozenset({(0, 0)}))
+        assert not lacking.contradictory
+        lacking.ready(rows)
+        assert lacking.contradictory is (contradictory and features > 4), "a weight that acts does so on both sides too"
     assert not below_that_saw(layer, both, missing=1).contradictory, "with a free linear part no sides are told apart"
 
 
