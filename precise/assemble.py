@@ -12,7 +12,8 @@ from precise.regions.local_map import Known
 
 DOMAIN = 1024  # what is known of always-active neurons is the linear function that they hand on: stated for this box
 BOUND_BITS = 20  # fractional, of what bounds are added up from
-LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known and is beyond this part
+LARGE = 1 << 32  # times the known part of a row: what stands for a weight that is not known and is far beyond this part
+FAR = 1 << 6  # times: what stands for a weight is 2^16 times a small term of the row
 
 
 def network_from_rows(
@@ -30,7 +31,7 @@ def network_from_rows(
         columns: first-layer weights on the inputs outside the slice, shape (d_1, inputs - slice).
         coordinates: the inputs of the slice.
         lacking: by (layer, neuron) from 0, the neurons below whose weight is not known: what stands for it does not
-            count for the scale, and is made LARGE times what is known of the row where it is beyond that.
+            count for the scale, and is made LARGE times what is known of the row where it is far beyond that.
         domain: the box |x_i| <= domain in which always-active neurons are kept active.
     """
     outside = [c for c in range(inputs) if c not in set(coordinates)]
@@ -71,7 +72,7 @@ def _rescale(
 
 def _sized(stand_in: fmpq, most: fmpq) -> fmpq:
     """What stands for an unknown weight, of a size by which an alignment tells it from weights."""
-    if abs(stand_in) <= 1:
+    if abs(stand_in) <= FAR:
         return stand_in
     return most if stand_in > 0 else -most
 
