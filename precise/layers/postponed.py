@@ -29,7 +29,7 @@ from precise.regions.hyperplane import Hyperplane, Vector, onto
 from precise.regions.local_map import Known, Pattern, Row
 from precise.regions.probe import Direction, Point, Probe
 from precise.regions.walk import flipped
-from precise.signatures.reach import LARGE_BITS, halved
+from precise.signatures.reach import halved
 
 POOL = 4096  # random points, from the best of which it is climbed to where the neuron is on
 CLIMBERS, ROUNDS = 32, 48
@@ -40,6 +40,7 @@ PLACES = 128  # asked at most
 MORE_PLACES = 8  # and for each neuron of the next layer that was off at all of these
 NEAR = 16  # segments from each point where both are on
 REDUNDANT = 3  # equations beyond full rank; each holds by chance once in 2^60
+LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,7 @@ ASIDE = 2.0**-40  # of a segment: exact arithmetic sees the change of state a li
 NEGLIGIBLE = (
     2.0**-30
 )  # of the sum of its terms' sizes: float64 has 2^-52, and layers lose some of it; a suggestion only
-LARGE_BITS = 80  # a weight this much larger than all others decides the side of its row
-LARGER_BITS = 16  # so much larger than most of the others a weight is taken to be no more: float64 keeps 36 of the rest
+LARGER_BITS = 16  # than a small term of its row no true weight's is by more; float64 keeps 36 bits of what is beside it
 ATTEMPTS = 8  # pairs of segments between which a place is searched
 
 Truths = np.ndarray[Any, np.dtype[np.bool_]]
