@@ -70,9 +70,9 @@ def measure(row: Row, seed: int, jobs: int, models: Path | None) -> Run:
 
 
 def _judged(network: Network, copy: Network) -> tuple[str, str | None]:
-    """The verdict on all of R^n, and of what stays unknown that where the weights that differ are silent."""
+    """The verdict on all of R^n, and if it is not equal the one where the weights that differ are silent."""
     verdict = prove_equal(network, copy).outcome
-    silent = prove_equal_where_silent(network, copy).outcome.value if verdict is Outcome.UNKNOWN else None
+    silent = prove_equal_where_silent(network, copy).outcome.value if verdict is not Outcome.EQUAL else None
     return verdict.value, silent
 
 
@@ -212,4 +212,4 @@ def proved(run: Run) -> bool:
 
 def proved_where_silent(run: Run) -> bool:
     """Was it proved where what is not identified is silent, as nothing was proved on all inputs?"""
-    return bool(run.get("where_silent") == Outcome.EQUAL.value)  # asked only where the verdict is unknown
+    return bool(run.get("where_silent") == Outcome.EQUAL.value)  # asked only where the verdict is not equal
