@@ -11,6 +11,7 @@ from benchmarks.rows import ROWS, Row, selected
 from benchmarks.scoring import score
 from fixtures.mutants import add_dead_neuron, flip_sign, one_ulp, permute_pair, rescale_neuron
 from precise.extract import Extraction, extract
+from precise.network import Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 
@@ -259,3 +260,13 @@ def test_an_incomplete_extraction_is_scored_as_far_as_it_came():
     for found in scores:
         assert all(signs in (0, rows) for signs, rows in zip(found.signs, found.rows, strict=True))
     assert scores[-1].rows[0] == scores[-1].signs[0] == 5
+
+
+def test_a_copy_that_differs_where_an_unknown_weight_acts_is_asked_about_where_it_is_silent():
+    """Neuron 2 of layer 2 reads neuron 1, which is on for x1 > 50 only, with another weight in the copy."""
+    network, copy = (
+        Network.from_rows([([[1, 0], [0, 1]], [-50, 0]), ([[1, 1], [weight, 1]], [0, 1]), ([[1, 1]], [0])])
+        for weight in (2, 3)
+    )
+    assert runs._judged(network, copy) == ("different", "equal")
+    assert runs._judged(network, network) == ("equal", None)
