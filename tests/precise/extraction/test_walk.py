@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from precise.layers.postponed import LARGE_BITS
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.regions.aim import to_point
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import CLEAR, Crossed, Event, Lost, Walker
-from precise.signatures.reach import LARGE_BITS
 
 LARGE = 1 << LARGE_BITS
 BIAS = 1 << 50  # a bias that long makes the large weight larger yet, beside what a corner's coordinates are rounded to
