@@ -101,7 +101,7 @@ def with_both_sides(settled: Settled) -> Settled:
 def _signs(weights: Matrix, values: Matrix, linear: Matrix, missing: int, random: Random) -> list[Sign] | None:
     if not weights or not weights[0]:
         return [Sign.UNSEEN] * len(weights)
-    columns = pivots(weights)
+    columns = _pivots(weights)
     coordinates, outside = _split(weights, columns, linear)
     blind = _left_kernel(outside)  # combinations of rows in which no always-active neuron from outside acts
     if len(columns) == len(weights):
@@ -110,7 +110,7 @@ def _signs(weights: Matrix, values: Matrix, linear: Matrix, missing: int, random
     return jointly(weights, values, linear, blind, random) or least_rank_jointly(weights, values, linear, missing)
 
 
-def pivots(matrix: Matrix) -> list[int]:
+def _pivots(matrix: Matrix) -> list[int]:
     """Columns that are independent, as many as the rank."""
     reduced, rank = fmpq_mat(matrix).rref()
     return [next(c for c, v in enumerate(row) if v) for row in reduced.tolist()[: int(rank)]]
@@ -118,7 +118,7 @@ def pivots(matrix: Matrix) -> list[int]:
 
 def _split(weights: Matrix, columns: Sequence[int], linear: Matrix) -> tuple[Matrix, Matrix]:
     """(c, o) with -linear = c . weights + o; o is 0 at the columns. c uses independent weight rows only."""
-    rows = pivots([list(column) for column in zip(*weights, strict=True)])
+    rows = _pivots([list(column) for column in zip(*weights, strict=True)])
     square = fmpq_mat([[weights[r][c] for c in columns] for r in rows])
     wanted = fmpq_mat([[-row[c] for c in columns] for row in linear])
     coordinates = (wanted * square.inv()).tolist()
@@ -217,8 +217,8 @@ def _applied(
     solved = _read_off(turned, coefficients, rest, lacking, untold)
     twins = _twins(turned, rest)
     basis = _basis(rest, [turned[j].plus for j in twins])
-    shares = _shares(rest, [*([fmpq(w) for w in turned[j].plus] for j in twins), *basis])
-    for number, share in enumerate(shares):
+    given = shares(rest, [*([fmpq(w) for w in turned[j].plus] for j in twins), *basis])
+    for number, share in enumerate(given):
         for j, u in zip(twins, share, strict=False):  # W_j h = relu(eta_j) - relu(-eta_j) - bias_j
             coefficients[number][j] += u
             biases[number] -= u * turned[j].bias
@@ -269,7 +269,7 @@ def _read_off(
 def _independent_columns(matrix: Matrix, among: Sequence[int]) -> Matrix:
     """Columns that span those at these places, shape (rows, rank)."""
     part = [[row[p] for p in among] for row in matrix]
-    chosen = pivots(part) if part and among else []
+    chosen = _pivots(part) if part and among else []
     return [[row[c] for c in chosen] for row in part]
 
 
@@ -279,7 +279,7 @@ def _joined(table: Matrix, right: Sequence[fmpq]) -> Matrix:
 
 def _solve(table: Matrix, right: Sequence[fmpq]) -> list[fmpq]:
     """The unique solution of a consistent system."""
-    rows = pivots([list(column) for column in zip(*table, strict=True)])
+    rows = _pivots([list(column) for column in zip(*table, strict=True)])
     matrix = fmpq_mat([table[r] for r in rows])
     return list(matrix.solve(fmpq_mat([[right[r]] for r in rows])).entries())
 
@@ -330,12 +330,12 @@ def _rank(matrix: Matrix) -> int:
     return int(fmpq_mat(matrix).rank()) if matrix and matrix[0] else 0
 
 
-def _shares(rest: Matrix, basis: Matrix) -> Matrix:
+def shares(rest: Matrix, basis: Matrix) -> Matrix:
     """The coordinates of every rest in the basis."""
     if not basis:
         return [[] for _ in rest]
-    columns = pivots(basis)
+    columns = _pivots(basis)
     square = fmpq_mat([[row[c] for c in columns] for row in basis])
     wanted = fmpq_mat([[row[c] for c in columns] for row in rest])
-    shares: Matrix = (wanted * square.inv()).tolist()
-    return shares
+    found: Matrix = (wanted * square.inv()).tolist()
+    return found

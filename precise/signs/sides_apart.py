@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
 from precise.regions.local_map import Row
-from precise.signs.linear_part import FreeRow, pivots
+from precise.signs.linear_part import FreeRow, shares
 
 
 def free_row(layer: Sequence[Row], vector: Sequence[fmpq]) -> FreeRow:
@@ -34,13 +34,10 @@ def sides(layer: Sequence[Row]) -> list[list[fmpq]]:
         Shape (2 neurons + 1, neurons + features + 1).
     """
     count, features = len(layer), len(layer[0].plus)
-    weights = [[fmpq(w) for w in row.plus] for row in layer]
-    chosen = pivots(weights)
-    inverse = fmpq_mat([[row[c] for c in chosen] for row in weights]).inv().tolist()
-    minus = [[fmpq(0)] * (count + features + 1) for _ in range(count)]  # n = -(linear part) W^-1, at the chosen ones
-    for j, row in enumerate(minus):
-        for k, c in enumerate(chosen):
-            row[count + c] = -inverse[k][j]
+    units = [[fmpq(int(c == p)) for c in range(features)] for p in range(features)]
+    coordinates = zip(*shares(units, [[fmpq(w) for w in row.plus] for row in layer]), strict=True)
+    # n is minus the coordinates of the linear part in the rows
+    minus = [[*[fmpq(0)] * count, *(-v for v in column), fmpq(0)] for column in coordinates]
     plus = [[fmpq(int(c == j)) - v for c, v in enumerate(row)] for j, row in enumerate(minus)]
     own = [[row.bias * v for v in n] for row, n in zip(layer, minus, strict=True)]
     bias = [sum(column, fmpq(0)) for column in zip(*own, strict=True)][:-1]

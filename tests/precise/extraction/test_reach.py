@@ -111,9 +111,8 @@ def test_a_weight_that_stands_for_an_unknown_one_is_beyond_it_and_no_larger_than
     points = np.random.default_rng(seed).uniform(-4, 4, (256, INPUTS))
     exact = Known(INPUTS, [below, [replace(row, plus=tuple(true))]]).preactivations([to_point(p) for p in points])[-1]
     found = FloatLayers(Known(INPUTS, [below, *behind])).preactivations(points)[-1][:, 0]
-    assert (
-        np.corrcoef([float(fmpq(int(v), least)) for (v,) in exact], found)[0, 1] > 1 - 2.0**-40
-    )  # it lacks the square of errors
+    agreement = np.corrcoef([float(fmpq(int(v), least)) for (v,) in exact], found)[0, 1]
+    assert agreement > 1 - 2.0**-40  # it lacks the square of errors
 
 
 def test_a_row_that_should_be_met_where_a_neuron_is_on_is_not_closed() -> None:
