@@ -38,14 +38,16 @@ from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.always_active import handing_on, without_idle
+from precise.layers.differing import copy_of
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
-from precise.layers.linear_rest import sides_told, told_apart
+from precise.layers.linear_rest import ToldApart, sides_told, told_apart
 from precise.layers.lines import SearchedLine, unexplained
-from precise.layers.output_layer import OutputResult, OutputRow, both_sides, solve_outputs
+from precise.layers.output_layer import OutputResult, OutputRow, both_sides, combined, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
+from precise.layers.surprise import look
 from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
@@ -73,6 +75,7 @@ FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy
 BEYOND = 3  # missing neurons, at most, for which larger inputs than any box's are looked at where all was explained
 RETURNS = 4  # searches of the last hidden layer, or for overlooked neurons, that follow a point which is not explained
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
+LOOKED_AT = 256  # points at which two copies are compared
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
 UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
@@ -652,13 +655,21 @@ class _Run:
         for neuron, negative in zip(report.neurons, turned, strict=True):
             neuron.sign = "negative" if negative else "positive"
         report.always_active = 0
-        if told is None:
+        if told is None or (told.supposed and not self.as_right(outputs, told)):
             return outputs
         self.known.replace_last(told.rows)
         for where in [where for where in lacking if where[0] == last]:
             del lacking[where]
         lacking.update({(last, n): features for n, features in told.lacking.items()})
         return told.outputs
+
+    def as_right(self, outputs: Sequence[OutputRow], told: ToldApart) -> bool:
+        """Is the copy with the last layer told apart right at no fewer of some random points than the copy without?"""
+        apart = Known(self.known.inputs, [*self.known.layers[:-1], told.rows])
+        copies = [(self.known, outputs), (apart, told.outputs)]
+        points = random_points(self.known, np.random.default_rng(self.random.getrandbits(64)), LOOKED_AT)
+        seen = [look(self.probe, points, copy_of(known, combined(rows, self.probe.choice))) for known, rows in copies]
+        return len(seen[1].surprising) <= len(seen[0].surprising)
 
     def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> tuple[Sequence[Sequence[fmpq]], Network, Agreement]:
         """The columns outside the slice, the network with them, and what fresh points show of it."""

@@ -393,6 +393,13 @@ class LayerSearch:
             self._partial = self._partial.with_zeros(fresh)
         return bool(fresh)
 
+    @property
+    def _unmet(self) -> list[int]:
+        """What stands for weights below that act only where the known part is not right, so that nothing tells it."""
+        below, layer = len(self._known.layers) - 3, self._known.layers[-2] if self.below.loose else []
+        handed = {n: [p for p, w in enumerate(layer[n].plus) if w] for n in self.below.loose}
+        return [n for n, features in handed.items() if all((below, p) in self._avoided for p in features)]
+
     def _rare(self) -> dict[int, bool]:
         """Neurons below that are hardly ever on one side, which may be the positive one."""
         if self._seldom is None or self._seldom[0] != self.below.separate:
@@ -536,7 +543,7 @@ class LayerSearch:
             known = tuple(tuple(rows) for rows in self._known.layers)
             separate, calibration = self.below.separate, self._probe.calibration
             seed = self._random.getrandbits(64)
-            absent = tuple(self.postponed)
+            absent = (*self.postponed, *self._unmet)
             only = self._width == 1
             whole = self._whole or (self._supposed and not again)  # what is missing bends rows as well, in some places
             evident = self._evident
@@ -704,4 +711,6 @@ class LayerSearch:
             self._partial.drop(vector)
         if not final:
             self._without(self.below.rows_assumed)
+            if unmet := self._unmet:
+                self._partial = self._partial.with_zeros(unmet)
         self._changed()

@@ -17,18 +17,20 @@ from precise.layers.always_active import handing_on
 from precise.layers.output_layer import OutputRow, handed_on
 from precise.layers.postponed import with_rows
 from precise.regions.local_map import Known, Row
+from precise.signatures.reach import closed_row
 
 MOST_FREE = 10  # neurons whose sides are tried one way and the other
 
 
 @dataclass(frozen=True)
 class ToldApart:
-    """The last layer without linear rows; the function is the same as before."""
+    """The last layer without linear rows; the function is the same as before wherever no lacking weight acts."""
 
     rows: list[Row]
     outputs: tuple[OutputRow, ...]
     negative: list[bool]  # of each row: does it act on the other side than before?
     lacking: dict[int, frozenset[int]]  # features whose weight a row lacks
+    supposed: bool  # are some of them taken to keep rows off that nothing but their sides tells of?
 
 
 def sides_told(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int, Set[int]]) -> list[bool] | None:
@@ -51,19 +53,20 @@ def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int,
     Args:
         known: all hidden layers.
         lacking: features whose weight a row of the last layer lacks. A row that acts on its other side gets them from
-            the linear function.
+            the linear function, unless that lacks them too: then they are taken to keep it off.
     """
-    rows = known.layers[-1]
+    rows, below = known.layers[-1], Known(known.inputs, known.layers[:-1])
     neurons = [n for n, row in enumerate(rows) if not row.linear]
     turned = sides_told(known, outputs, lacking)
     if turned is None:
         return None
     rest = [handed_on(rows, output.weights) for output in outputs]
     given = [[o.weights[n] * turn for n, turn in zip(neurons, turned, strict=True)] for o in outputs]
-    completed = _completed(rows, neurons, given, rest, lacking)
+    blurred = frozenset[int]().union(*(absent for n, absent in lacking.items() if rows[n].linear))
+    completed = _completed(rows, neurons, given, rest, lacking, blurred)
     if completed is None:
         return None
-    alone = Known(known.inputs, [*known.layers[:-1], [rows[n] for n in neurons]])
+    alone = Known(known.inputs, [*below.layers, [rows[n] for n in neurons]])
     found = [
         OutputRow(
             tuple(output.weights[n] for n in neurons),
@@ -73,13 +76,26 @@ def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int,
     ]
     whole = [[*weights, fmpq(rows[n].bias)] for n, weights in zip(neurons, completed, strict=True)]
     scaled = with_rows(alone, found, len(alone.layers) - 1, whole)
-    sides = list(zip(neurons, alone.layers[-1], turned, strict=True))
+    left = [
+        frozenset(lacking.get(n, ())).intersection(blurred) if turn else frozenset(lacking.get(n, ()))
+        for n, turn in zip(neurons, turned, strict=True)
+    ]
     return ToldApart(
-        [row.negated() if turn else row for _, row, turn in sides],
+        [
+            _off(row.negated(), absent, below) if turn else row
+            for row, absent, turn in zip(alone.layers[-1], left, turned, strict=True)
+        ],
         scaled,
         turned,
-        {place: frozenset(lacking[n]) for place, (n, _, turn) in enumerate(sides) if not turn and lacking.get(n)},
+        {place: absent for place, absent in enumerate(left) if absent},
+        any(absent and turn for absent, turn in zip(left, turned, strict=True)),
     )
+
+
+def _off(row: Row, lacking: Set[int], below: Known) -> Row:
+    """The row with weights for these features with which it is off wherever one of them is not 0."""
+    closed = closed_row(row.without(sorted(lacking)), dict.fromkeys(lacking, frozenset({False})), below)
+    return row if closed is None else closed
 
 
 def _turned(
@@ -121,13 +137,17 @@ def _completed(
     given: Sequence[Sequence[fmpq]],
     rest: Sequence[Sequence[fmpq]],
     lacking: Mapping[int, Set[int]],
+    blurred: Set[int],
 ) -> list[list[fmpq]] | None:
     """The neurons' weights with which -given . weights is the rest, for every output; None if there are no such.
 
     A feature whose weight more than one neuron lacks that is given away cannot be shared out.
+
+    Args:
+        blurred: features of which the rest is not known.
     """
     found = [[fmpq(w) for w in rows[n].plus] for n in neurons]
-    for p in range(len(rows[0].plus)):
+    for p in sorted(set(range(len(rows[0].plus))).difference(blurred)):
         open_ones = [
             place for place, n in enumerate(neurons) if p in lacking.get(n, ()) and any(own[place] for own in given)
         ]
@@ -143,6 +163,6 @@ def _completed(
                 found[open_ones[0]][p] = missing / own[open_ones[0]]
     for own, handed in zip(given, rest, strict=True):
         for p, value in enumerate(handed):
-            if sum((v * w[p] for v, w in zip(own, found, strict=True)), value):
+            if p not in blurred and sum((v * w[p] for v, w in zip(own, found, strict=True)), value):
                 return None
     return found

@@ -12,6 +12,7 @@ from precise.layers.linear_rest import sides_told, told_apart
 from precise.layers.output_layer import OutputRow
 from precise.network import Network
 from precise.random_networks import random_network
+from precise.regions.aim import to_point
 from precise.regions.local_map import Known, Row
 from tests.precise.extraction.test_overlooked import values
 from tests.precise.extraction.test_postponed import whole
@@ -58,18 +59,41 @@ def test_signs_and_a_lacking_weight_follow_from_what_is_handed_on(shape: str, se
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("shared", [1, 2])
+def test_a_weight_that_the_linear_function_lacks_as_well_stays_lacking(seed: int, shared: int) -> None:
+    """Neurons that act on their other sides lack a weight, and so does what is handed on linearly."""
+    random = Random(seed)
+    negative = set(random.sample(range(6), random.randint(2, 5)))
+    known, outputs, true, expected = one_sided(random_network("8-6x3-1", seed), negative)
+    lack = random.sample(sorted(negative), shared)
+    rows = [row.without([3]) if n in lack or row.linear else row for n, row in enumerate(known.layers[-1])]
+    lacking = {n: frozenset({3}) for n in (*lack, 6)}
+    told = told_apart(Known(known.inputs, [*known.layers[:-1], rows]), outputs, lacking)
+    assert told is not None
+    assert told.negative == [n in negative for n in range(6)]
+    assert told.supposed
+    assert told.lacking == {n: frozenset({3}) for n in lack}
+    copy = Known(known.inputs, [*known.layers[:-1], told.rows])
+    acts = [feature[3] > 0 for feature in true.preactivations([to_point(point) for point in POINTS])[-2]]
+    assert 0 < sum(acts) < len(acts)
+    assert values(copy, told.outputs, POINTS[~np.array(acts)]) == values(true, expected, POINTS[~np.array(acts)])
+    at_work = copy.preactivations([to_point(point) for point in POINTS[acts]])[-1]
+    assert all(neurons[n] < 0 for neurons in at_work for n in lack), "the weight keeps them off there"
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_signs_are_told_also_where_weights_cannot_be_shared_out(seed: int) -> None:
-    """Two neurons that act on their other sides lack a weight, and so does what is handed on linearly."""
+    """Two neurons that act on their other sides lack a weight that goes into what is handed on linearly."""
     random = Random(seed)
     negative = set(random.sample(range(6), random.randint(2, 5)))
     known, outputs, _, _ = one_sided(random_network("8-6x3-1", seed), negative)
     lack = random.sample(sorted(negative), 2)
-    rows = [row.without([3]) if n in lack or row.linear else row for n, row in enumerate(known.layers[-1])]
-    lacking = {n: frozenset({3}) for n in (*lack, 6)}
+    rows = [row.without([3]) if n in lack else row for n, row in enumerate(known.layers[-1])]
+    lacking = {n: frozenset({3}) for n in lack}
     blurred = Known(known.inputs, [*known.layers[:-1], rows])
     assert sides_told(blurred, outputs, lacking) == [n in negative for n in range(6)]
     assert told_apart(blurred, outputs, lacking) is None
-    passed = Known(known.inputs, [*known.layers[:-1], [*known.layers[-1][:-1], rows[-1]]])
+    passed = Known(known.inputs, [*known.layers[:-1], [*known.layers[-1][:-1], rows[-1].without([3])]])
     assert sides_told(passed, outputs, {6: frozenset({3})}) == [n in negative for n in range(6)]
     assert sides_told(passed, outputs, {}) is None, "as if nothing were handed on of that feature"
 
