@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from types import SimpleNamespace
 
 import pytest
 
 from precise.equations.partial_rows import PartialRow
 from precise.extract import _Run
-from precise.layers.candidate import Outcome
+from precise.layers.candidate import Assembled, Outcome
 from precise.layers.hidden_layer import LayerSearch, Patience
 from precise.network import Network
 from precise.oracle import ExactOracle
@@ -129,16 +129,34 @@ def test_only_the_rows_without_a_postponed_weight_take_it_as_zero() -> None:
     assert _Run.taken_as_zero(run, 0) == set()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("avoided", [set(), {(0, 2)}, {(0, 3)}, {(1, 2)}])
+def test_what_stands_for_a_weight_of_a_feature_that_is_avoided_is_not_searched_for(
+    avoided: set[tuple[int, int]],
+) -> None:
+    """Behind a row that lacks the weight of neuron 2, a linear one hands on what that is too large by."""
+    lacking = Row((1, 2, 1 << 40, 3), (0,) * 4, 1)
+    handed = Row((0, 0, 1, 0), (0,) * 4, 0, linear=True)
+    search = searched([], set(), second=[lacking, handed], avoided=avoided)
+    search.below.loose = [1]
+    (task,) = search._tasks([Assembled(Row((1, 1), (0, 0), 1), [0, 0])])
+    assert task is not None
+    assert task.postponed == ((1,) if avoided == {(0, 2)} else ())
+
+
 def searched(
-    rows: list[Row], lacking: set[tuple[int, int]], ignored_lacking: Set[tuple[int, int]] = frozenset()
+    rows: list[Row],
+    lacking: set[tuple[int, int]],
+    ignored_lacking: Set[tuple[int, int]] = frozenset(),
+    second: Sequence[Row] = (),
+    avoided: Set[tuple[int, int]] = frozenset(),
 ) -> LayerSearch:
-    """The search of a layer that has found these rows, behind one of four neurons."""
+    """The search of a layer that has found these rows, behind one of four neurons, or a second one behind that."""
     network = Network.from_rows([([[1, 0], [0, 1], [1, 1], [1, -1]], [1, 2, 3, 4]), ([[1, 1, 1, 1]], [0])])
     below = [Row((1, 0), (0, 0), 1), Row((0, 1), (0, 0), 2), Row((1, 1), (0, 0), 3), Row((1, -1), (0, 0), 4)]
     probe = Probe(ExactOracle(network), range(2), [1])
     search = LayerSearch(
         probe,
-        Known(2, [below]),
+        Known(2, [below, *([list(second)] if second else [])]),
         8,
         0,
         frozenset(),
@@ -147,6 +165,7 @@ def searched(
         Patience(),
         lambda *_: None,
         ignored_lacking=ignored_lacking,
+        avoided=avoided,
     )
     search.below.signs = []  # known, so that a row has one coefficient a neuron
     search._partial = search._no_parts()
