@@ -30,7 +30,7 @@ from precise.layers.unseen_sides import unseen_sides, with_sides
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
-from precise.regions.seldom import SELDOM, seldom_sides, shares_on
+from precise.regions.seldom import seldom_sides, shares_on
 from precise.signatures.completion import completable, nearly_whole
 from precise.signatures.shares import behind, independent, parallel, spurious
 from precise.signs.below import LayerBelow
@@ -47,7 +47,6 @@ LATER = 8192  # queries without a row after which those that the last layer lack
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
-RAREST = 2.0**-9  # of random points, at most, a neuron is on whose weights are postponed then; more when drier
 MOST_SIDES = 4  # below on which a row is open that is taken without them while the signs below are
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
 
@@ -102,7 +101,7 @@ class LayerSearch:
         """
         self._last = self._thrifty = last
         self._avoided = set(avoided)
-        self._shares: tuple[bool, np.ndarray] | None = None  # see `_rare`, with separate sides or without
+        self._seldom: tuple[bool, dict[int, bool]] | None = None  # see `_rare`, with separate sides or without
         self.postponed: list[int] = []  # neurons below whose weights are taken as 0 for now
         self._anew = DRY  # candidates without a row before open parts are searched for anew, then twice as many
         self._whole = whole
@@ -188,7 +187,7 @@ class LayerSearch:
         more = (0,) * len(neurons)
         self.below.keep_both(neurons)
         self.result.rows[:] = [replace(row, plus=row.plus + more, minus=row.minus + more) for row in self.result.rows]
-        self.result.parts, self._partial, self._shares = {}, self._no_parts(), None
+        self.result.parts, self._partial, self._seldom = {}, self._no_parts(), None
         told = [(part, sides) for part, sides in zip(parts, unseen, strict=True) if sides]
         told.sort(key=lambda each: len(each[1]))
         self._partial.rows = [with_sides(part, layer, neurons, sides) for part, sides in told]
@@ -229,7 +228,7 @@ class LayerSearch:
         avoided = [(at, place.get(p) if at == below else p) for at, p in self._avoided]
         self._avoided.clear()  # the lines have the same set
         self._avoided.update((at, p) for at, p in avoided if p is not None)
-        self._shares = None
+        self._seldom = None
         self.result.parts, self._partial = {}, self._no_parts()
         self._changed()
 
@@ -379,15 +378,11 @@ class LayerSearch:
             self._due = self.below.ready(self._vectors())
 
     def _postpone(self) -> bool:
-        """Take the open weights of neurons below that are hardly ever on as 0 for now; is there any?
-
-        The longer nothing else helps, the more often they may be on: rows without them are wrong in all these places.
-        """
+        """Take the open weights of neurons below that are hardly ever on as 0 for now; is there any?"""
         if len(self._known.layers) < 2:
             return False
         absent = set(chain(*nearly_whole(self._partial.rows, self.features))) - set(self.postponed)
-        rare = self._rare(min(SELDOM, RAREST * self._since / WITHOUT_WHEN_DRY)) if absent else {}
-        return self._without(j for j in absent if rare.get(j))
+        return self._without(j for j in absent if self._rare().get(j))
 
     def _without(self, neurons: Iterable[int]) -> bool:
         """Take the weights of these neurons below as 0 for now; are there any?"""
@@ -405,12 +400,12 @@ class LayerSearch:
         handed = {n: [p for p, w in enumerate(layer[n].plus) if w] for n in self.below.loose}
         return [n for n, features in handed.items() if all((below, p) in self._avoided for p in features)]
 
-    def _rare(self, share: float = SELDOM) -> dict[int, bool]:
+    def _rare(self) -> dict[int, bool]:
         """Neurons below that are hardly ever on one side, which may be the positive one."""
-        below = Known(self._known.inputs, self._known.layers[:-1])
-        if self._shares is None or self._shares[0] != self.below.separate:
-            self._shares = (self.below.separate, shares_on(below, self._generator))
-        return seldom_sides(below, self._shares[1], share)
+        if self._seldom is None or self._seldom[0] != self.below.separate:
+            below = Known(self._known.inputs, self._known.layers[:-1])
+            self._seldom = (self.below.separate, seldom_sides(below, self._generator))
+        return self._seldom[1]
 
     def _accounted(self) -> bool:
         """Is every row found, but for few weights? Surfaces of deeper layers leave more open."""

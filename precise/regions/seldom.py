@@ -9,18 +9,14 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known
 
 POINTS = 4096
-SELDOM = 2.0**-6  # of them, at most
+SHARE = 2.0**-9  # of them, at most: what is not right in more places is met by walks two layers behind
 
 
-def seldom_sides(known: Known, shares: np.ndarray, share: float = SELDOM) -> dict[int, bool]:
-    """The neurons of the last known layer that are hardly ever on one side: is it the positive one?
-
-    Args:
-        shares: at which they are on; see `shares_on`.
-        share: at most, on such a side.
-    """
+def seldom_sides(known: Known, generator: np.random.Generator) -> dict[int, bool]:
+    """The neurons of the last known layer that are hardly ever on one side: is it the positive one?"""
+    shares = shares_on(known, generator)
     rows = enumerate(known.layers[-1])
-    return {j: bool(shares[j] <= share) for j, row in rows if not row.linear and not share < shares[j] < 1 - share}
+    return {j: bool(shares[j] <= SHARE) for j, row in rows if not row.linear and not SHARE < shares[j] < 1 - SHARE}
 
 
 def shares_on(known: Known, generator: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from precise.equations.partial_rows import PartialRow
@@ -104,29 +103,17 @@ def test_the_surface_of_a_neuron_below_is_no_row_where_a_weight_acts_that_it_lac
     assert search.result.rows == [row(0, -1, -LARGE, 0, 7), row(0, -1, -LARGE, 3, 0)]
 
 
-@pytest.mark.parametrize(
-    ("on", "since", "postponed"),
-    [
-        ([0.5, 0.5, 0.5, 0.5], 1 << 12, False),
-        ([0.5, 0.5, 0.5, 1 - 2**-12], 1 << 12, False),  # seldom on its other side
-        ([0.5, 2**-12, 0.5, 0.5], 1 << 12, False),  # another neuron
-        ([0.5, 0.5, 0.5, 2**-9], 32, True),
-        ([0.5, 0.5, 0.5, 2**-8], 32, False),
-        ([0.5, 0.5, 0.5, 2**-8], 64, True),  # the longer nothing is found, the more often it may be on
-        ([0.5, 0.5, 0.5, 2**-6], 128, False),
-        ([0.5, 0.5, 0.5, 2**-6], 256, True),
-        ([0.5, 0.5, 0.5, 2**-5], 1 << 12, False),
-    ],
-)
+@pytest.mark.parametrize("rare", [{}, {3: False}, {1: True}, {3: True}])
 def test_weights_of_a_seldom_neuron_are_postponed_though_a_row_has_its_own(
-    on: list[float], since: int, postponed: bool
+    monkeypatch: pytest.MonkeyPatch, rare: dict[int, bool]
 ) -> None:
     found = row(1, 2, -3, 4, 0, 0, -5)  # the last two are of inputs that may be passed on
     search = searched([found], set())
     forms = ((2, -1, 0, 0, 0, 0, 0), (3, 0, -1, 0, 0, 0, 0), (5, 0, 0, 0, 0, 0, 1))  # (1, 2, 3, ?, 0, 0, -5)
     passed = tuple(tuple(int(c == p) for c in range(7)) for p in (4, 5))
     search._partial.add(PartialRow((*forms, *passed), ((1, *(0,) * 6),), [0, 0]))
-    search._shares, search._since = (search.below.separate, np.array(on)), since
+    monkeypatch.setattr(search, "_rare", lambda: rare)
+    postponed = rare == {3: True}
     assert search._postpone() == postponed
     assert search.postponed == ([3] if postponed else [])
     told = [tuple(v * answer[0] for v in answer) for answer, _ in search._partial.complete()]  # its lead is 1 or -1

@@ -19,7 +19,7 @@ from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.local_map import Known
 from precise.regions.probe import Probe
-from precise.regions.seldom import seldom_sides, shares_on
+from precise.regions.seldom import seldom_sides
 from precise.symmetry.canonical_form import canonical_form
 from tests.precise.extraction.test_rows import rows_of, scales_of
 
@@ -122,7 +122,7 @@ def test_the_side_on_which_a_neuron_hardly_ever_is_is_told() -> None:
     rows = rows_of(random_network("8-6-1", 1), 0)
     rare = replace(rows[0], bias=-(max(map(abs, rows[0].plus)) << 12))
     known = Known(8, [[rare, rare.negated(), *rows[1:]]])
-    assert seldom_sides(known, shares_on(known, np.random.default_rng(0))) == {0: True, 1: False}
+    assert seldom_sides(known, np.random.default_rng(0)) == {0: True, 1: False}
 
 
 def test_a_row_is_whole_once_its_open_weights_are_taken_as_zero() -> None:
