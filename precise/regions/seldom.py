@@ -9,7 +9,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known
 
 POINTS = 4096
-SHARE = 2.0**-9  # of them, at most: what is not right in more places is met by walks two layers behind
+SHARE = 2.0**-6  # of them, at most
 
 
 def seldom_sides(known: Known, generator: np.random.Generator) -> dict[int, bool]:
