@@ -38,7 +38,7 @@ from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
 from precise.layers.always_active import handing_on, without_idle
-from precise.layers.differing import copy_of
+from precise.layers.differing import copy_of, right_at
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
 from precise.layers.layer_result import LayerResult
@@ -47,7 +47,6 @@ from precise.layers.lines import SearchedLine, unexplained
 from precise.layers.output_layer import OutputResult, OutputRow, both_sides, combined, solve_outputs
 from precise.layers.overlooked import LastSearch
 from precise.layers.postponed import solve_postponed
-from precise.layers.surprise import look
 from precise.layers.workers import Shared, shared
 from precise.network import Network
 from precise.oracle import Oracle
@@ -666,10 +665,11 @@ class _Run:
     def as_right(self, outputs: Sequence[OutputRow], told: ToldApart) -> bool:
         """Is the copy with the last layer told apart right at no fewer of some random points than the copy without?"""
         apart = Known(self.known.inputs, [*self.known.layers[:-1], told.rows])
-        copies = [(self.known, outputs), (apart, told.outputs)]
+        both = [(self.known, outputs), (apart, told.outputs)]
         points = random_points(self.known, np.random.default_rng(self.random.getrandbits(64)), LOOKED_AT)
-        seen = [look(self.probe, points, copy_of(known, combined(rows, self.probe.choice))) for known, rows in copies]
-        return len(seen[1].surprising) <= len(seen[0].surprising)
+        copies = [copy_of(known, combined(rows, self.probe.choice)) for known, rows in both]
+        before, after = right_at(self.probe, points, copies)
+        return after >= before
 
     def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> tuple[Sequence[Sequence[fmpq]], Network, Agreement]:
         """The columns outside the slice, the network with them, and what fresh points show of it."""

@@ -37,6 +37,13 @@ def copy_of(known: Known, scalar: OutputRow) -> Copy:
     return partial(predicted, known, column, int(scale))
 
 
+def right_at(probe: Probe, points: Vector, copies: Sequence[Copy]) -> list[int]:
+    """Near how many of these points, shape (points, inputs), each of the copies is right: one short query each."""
+    asked = [short(point) for point in points]
+    answers = [piece.value for piece in probe.pieces(asked, [])]
+    return [sum(a == b for a, b in zip(answers, copy(asked), strict=True)) for copy in copies]
+
+
 def surprise(probe: Probe, copy: Copy, draws: Iterable[Vector]) -> tuple[Looked, Vector] | None:
     """Points with the first surprises and all fitting ones before, and those drawn last; None when there are none."""
     fitting: list[Point] = []

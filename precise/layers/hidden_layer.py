@@ -396,9 +396,12 @@ class LayerSearch:
     @property
     def _unmet(self) -> list[int]:
         """What stands for weights below that act only where the known part is not right, so that nothing tells it."""
-        below, layer = len(self._known.layers) - 3, self._known.layers[-2] if self.below.loose else []
-        handed = {n: [p for p, w in enumerate(layer[n].plus) if w] for n in self.below.loose}
-        return [n for n, features in handed.items() if all((below, p) in self._avoided for p in features)]
+        below = len(self._known.layers) - 3
+
+        def avoided(handing: Row) -> bool:
+            return all((below, p) in self._avoided for p, w in enumerate(handing.plus) if w)
+
+        return [n for n in self.below.loose if avoided(self._known.layers[-2][n])]
 
     def _rare(self) -> dict[int, bool]:
         """Neurons below that are hardly ever on one side, which may be the positive one."""

@@ -94,8 +94,11 @@ def told_apart(known: Known, outputs: Sequence[OutputRow], lacking: Mapping[int,
 
 def _off(row: Row, lacking: Set[int], below: Known) -> Row:
     """The row with weights for these features with which it is off wherever one of them is not 0."""
+    if not lacking:
+        return row
     closed = closed_row(row.without(sorted(lacking)), dict.fromkeys(lacking, frozenset({False})), below)
-    return row if closed is None else closed
+    assert closed is not None  # it has one side at each of them
+    return closed
 
 
 def _turned(
@@ -147,7 +150,8 @@ def _completed(
         blurred: features of which the rest is not known.
     """
     found = [[fmpq(w) for w in rows[n].plus] for n in neurons]
-    for p in sorted(set(range(len(rows[0].plus))).difference(blurred)):
+    sharp = [p for p in range(len(rows[0].plus)) if p not in blurred]
+    for p in sharp:
         open_ones = [
             place for place, n in enumerate(neurons) if p in lacking.get(n, ()) and any(own[place] for own in given)
         ]
@@ -162,7 +166,7 @@ def _completed(
             elif own[open_ones[0]]:
                 found[open_ones[0]][p] = missing / own[open_ones[0]]
     for own, handed in zip(given, rest, strict=True):
-        for p, value in enumerate(handed):
-            if p not in blurred and sum((v * w[p] for v, w in zip(own, found, strict=True)), value):
+        for p in sharp:
+            if sum((v * w[p] for v, w in zip(own, found, strict=True)), handed[p]):
                 return None
     return found

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from precise.layers.differing import copy_of, right_at
 from precise.layers.linear_rest import sides_told, told_apart
 from precise.layers.output_layer import OutputRow
+from precise.layers.surprise import short
 from precise.network import Network
+from precise.oracle import ExactOracle
 from precise.random_networks import random_network
 from precise.regions.aim import to_point
 from precise.regions.local_map import Known, Row
+from precise.regions.probe import Probe
 from tests.precise.extraction.test_overlooked import values
 from tests.precise.extraction.test_postponed import whole
 
@@ -96,6 +100,20 @@ def test_signs_are_told_also_where_weights_cannot_be_shared_out(seed: int) -> No
     passed = Known(known.inputs, [*known.layers[:-1], [*known.layers[-1][:-1], rows[-1].without([3])]])
     assert sides_told(passed, outputs, {6: frozenset({3})}) == [n in negative for n in range(6)]
     assert sides_told(passed, outputs, {}) is None, "as if nothing were handed on of that feature"
+
+
+def test_copies_are_compared_at_the_same_points_for_one_query_each() -> None:
+    network = random_network("8-6x3-1", 1)
+    known, (output,) = whole(network)
+    off = OutputRow((*output.weights[:-1], output.weights[-1] + 1), output.bias)
+    probe = Probe(ExactOracle(network), range(8), [1])
+    copies = [copy_of(known, each) for each in (output, off, OutputRow(output.weights, output.bias + 1))]
+    on = sum(values[-1] > 0 for values in known.preactivations([short(point) for point in POINTS])[-1])
+    assert 0 < on < len(POINTS)
+    assert right_at(probe, POINTS, copies) == [len(POINTS), len(POINTS) - on, 0]
+    asked = probe.queries  # the probe has found by now how many bits it needs
+    assert right_at(probe, POINTS, copies[:2]) == [len(POINTS), len(POINTS) - on]
+    assert probe.queries == asked + len(POINTS)
 
 
 def test_what_more_than_the_neurons_hand_on_is_left_alone() -> None:
