@@ -27,12 +27,14 @@ def start(name: str, load: Callable[[], Callable[[], None]]) -> None:
     run = load()
     try:
         signal.signal(signal.SIGINT, before)
-        run()
-    except KeyboardInterrupt:
+        try:
+            run()
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and leaving takes a moment
+    except KeyboardInterrupt:  # also one that came just before they were ignored
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and leaving takes a moment
 
 
 def _leave(name: str, _number: int, _frame: FrameType | None) -> None:

@@ -79,3 +79,23 @@ def test_importing_the_packages_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+# Sends Ctrl-C at the moment at which it would be ignored from then on.
+LATE = """
+import os, signal, sys
+from precise.start import start
+set_handler = signal.signal
+def late(number, handler):
+    if handler is signal.SIG_IGN and signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal = set_handler
+        os.kill(os.getpid(), signal.SIGINT)  # the command has run, and is about to ignore it
+    return set_handler(number, handler)
+signal.signal = late
+start("precise", lambda: lambda: sys.exit(0))
+"""
+
+
+def test_it_is_one_sentence_when_the_command_has_just_run() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "precise: interrupted\n")
