@@ -37,7 +37,7 @@ from precise.errors import BudgetExceeded, InputError, OracleError, PrecisionErr
 from precise.executors import Workers
 from precise.journal.file import Journal
 from precise.journal.oracle import JournaledOracle
-from precise.layers.always_active import handing_on, without_idle
+from precise.layers.always_active import handed_through, handing_on, without_idle
 from precise.layers.differing import copy_of, right_at
 from precise.layers.expansion import missing_columns
 from precise.layers.hidden_layer import PATIENT, Follow, LayerSearch, Patience
@@ -76,6 +76,9 @@ RETURNS = 4  # searches of the last hidden layer, or for overlooked neurons, tha
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 LOOKED_AT = 256  # points at which two copies are compared
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
+
+NARROW = 5  # features or neurons of a layer: surfaces of later ones may meet none of so few neurons
+SMALLEST_FIRST = 3  # neurons of the first layer: there surfaces are unbounded, and meet more
 
 UNKNOWN_SLICE = 32  # inputs, when the first layer's width is not known; any number will do, more cost more
 
@@ -206,9 +209,10 @@ class _Run:
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
-        self.accounted: frozenset[tuple[int, int]] = frozenset()  # of the last layer's weights; see OutputResult
+        self.accounted: set[tuple[int, int, int]] = (
+            set()
+        )  # weights of the last layer that is searched; see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
-        self.beside: list[Point] = []  # points on both sides of the last layer's neurons, if later ones change nothing
         self.settled = False  # do the layers so far explain all, so that no later one is searched?
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
@@ -232,14 +236,14 @@ class _Run:
                 for number, width in enumerate(self.hidden, 1):
                     mixed = self.on_a_line and number < len(self.hidden)
                     last = mixed or number == len(self.hidden)
-                    if number > 1 and not mixed and (self.settled or self.all_explained(number)):
-                        self.settled = True
-                        self.passed_over(number, width, crew.follow, last)
-                    else:
-                        self.layer(number, width, crew.follow, last, mixed)
+                    if number > 1 and not mixed and self.all_explained(number):
+                        self.settled, self.missing, self.whole_below = True, max(1, self.missing), False
+                        break
+                    self.layer(number, width, crew.follow, last, mixed)
                     if mixed:
                         break
-            outputs = self.postponed_weights(self.outputs())
+            outputs = self.outputs()
+            outputs = self.postponed_weights(self.handed_through(outputs) if self.settled else outputs)
             outputs = self.overlooked(outputs, crew.follow)
             columns, network, agreed = self.whole(outputs, crew)
             for _ in range(RETURNS):
@@ -334,11 +338,17 @@ class _Run:
             self.restore(before)
         return bool(result.rows)
 
-    def passed_over(self, number: int, width: int, follow: Follow, last: bool) -> None:
-        """A layer that is not searched: it hands on linearly what the layers before do."""
-        self.beside += [p for n, at in enumerate(self.witnesses) for p in both_sides(self.known, n, at)]
-        self.found(self.attempt(number, width, max(1, self.missing), self.lacking, 0, follow, last), width)
-        self.report.layers[-1].notes = [f"not searched: the layers before explain all that {SETTLED_LINES} lines met"]
+    def handed_through(self, outputs: tuple[OutputRow, ...]) -> tuple[OutputRow, ...]:
+        """Layers that are not searched: they hand on linearly what the layers before do."""
+        assert self.hidden is not None
+        for width in self.hidden[len(self.known.layers) :]:
+            rows, outputs = handed_through(outputs)
+            self.known.layers.append(rows)
+            report = LayerReport(len(self.known.layers), width, always_active=len(rows))
+            report.notes = [f"not searched: the layers before explain all that {SETTLED_LINES} lines met"]
+            self.report.layers.append(report)
+        self.known.changed()
+        return outputs
 
     @property
     def on_a_line(self) -> bool:
@@ -391,6 +401,7 @@ class _Run:
             avoided=frozenset(self.postponed),
             whole=self.whole_below,
             supposed=(missing, lacking) != (self.missing, self.lacking),
+            behind=self.neurons_behind(number, width),
         )
         search.below.learn(acting)
         report = LayerReport(number, width)
@@ -402,6 +413,13 @@ class _Run:
             self._record(search.result, report)
             self._signed(number - 1, search.below)
         return search
+
+    def neurons_behind(self, number: int, width: int | None) -> int:
+        """Those of later layers, if surfaces of theirs may meet no neuron of a layer, and so pass for its rows."""
+        if width is None or width == 1 or self.hidden is None:  # of one neuron's layer: see `on_a_line`
+            return 0
+        narrow = width <= SMALLEST_FIRST if number == 1 else min(len(self.known.layers[-1]), width) <= NARROW
+        return sum(self.hidden[number:]) if narrow else 0
 
     def taken_as_zero(self, index: int) -> set[tuple[int, int]]:
         """(neuron, feature) of the weights of a layer, counted from 0, that are postponed and not known from before."""
@@ -426,10 +444,13 @@ class _Run:
         if width is None:
             return result
         self.witnesses = [record.witness for record in result.records]
-        self.missing = max(0, width - len(result.rows))
+        further = (
+            len(result.rows) - width
+        )  # rows of later layers; there may be more, in places of always-active neurons
+        self.missing = further + 1 if further > 0 else -further
         self.whole_below = self.whole_below and not self.missing and not self.lacking
         notes = self.report.layers[-1].notes = list[str]()
-        if self.missing:
+        if further < 0:
             notes.append(
                 f"{len(result.rows)} of {width} neurons found; {result.candidates_since} candidates on "
                 f"{result.lines_since} lines after the last one met no other, so that the rest is dead, always active, "
@@ -487,7 +508,8 @@ class _Run:
             if not result.rows and not self.whole_below:
                 with self.stage("output layer"):
                     result, below = self.tried_outputs(supposed)
-        self.report.output_equations, self.accounted = result.redundant, result.accounted
+        self.report.output_equations = result.redundant
+        self.accounted = {(len(self.known.layers) - 1, i, p) for i, p in result.accounted}
         if not result.rows:
             raise _Incomplete(result.reason)
         self._signed(len(self.known.layers), below)
@@ -551,7 +573,6 @@ class _Run:
             supposed.left_out,
             unknown,
             supposed.orders,
-            self.beside,
             supposed.leave_open,
         )
         return result, below
@@ -579,12 +600,8 @@ class _Run:
 
         Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
         """
-        last, lacking = self.report.layers[len(self.known.layers) - 1], self.report.unknown_weights()
-        kept = [(i, p) for i, p in last.lacking if (i - 1, p - 1) in self.accounted]
-        for i, p in kept:
-            lacking[len(self.known.layers) - 1, i - 1].remove(p - 1)
+        kept, lacking = self.accounted_weights(), self.lacking_weights()
         for layer in {layer for layer, _ in lacking}:
-            self.report.layers[layer].lacking = []
             mixed = set().union(*(features for (at, _), features in lacking.items() if at == layer))
             self.known.layers[layer] = [
                 row.without(list(mixed if row.linear else lacking.get((layer, i), ())))
@@ -592,8 +609,21 @@ class _Run:
             ]
         behind = {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
         self.postponed |= {(layer, j) for layer, j in behind if not self.known.layers[layer][j].linear}
-        last.lacking = kept
+        for number, report in enumerate(self.report.layers):
+            report.lacking = sorted((i + 1, p + 1) for layer, i, p in kept if layer == number)
         self.known.changed()
+
+    def accounted_weights(self) -> set[tuple[int, int, int]]:
+        """(layer, row, feature) that are lacking, with which the copy is right all the same."""
+        unknown = {(layer, i, p) for (layer, i), features in self.report.unknown_weights().items() for p in features}
+        return unknown & self.accounted
+
+    def lacking_weights(self) -> dict[tuple[int, int], set[int]]:
+        """The others, by layer and row."""
+        kept = self.accounted_weights()
+        weights = self.report.unknown_weights()
+        found = {at: {p for p in features if (*at, p) not in kept} for at, features in weights.items()}
+        return {at: features for at, features in found.items() if features}
 
     def overlooked(
         self, outputs: tuple[OutputRow, ...], follow: Follow, begin: Vector | None = None
@@ -697,7 +727,7 @@ class _Run:
             columns,
             self.probe.coordinates,
             self.oracle.input_width,
-            self.report.unknown_weights(),
+            self.lacking_weights(),
             domain,
         )
 

@@ -96,7 +96,12 @@ class Report:
                     f"layers {layer.layer} to {layer.through}: behind the only neuron of layer {layer.layer - 1} all "
                     f"look alike, and {neurons} stand for them in layer {layer.layer}"
                 )
-            if layer.width is not None and (neurons != layer.width or layer.always_active):
+            if layer.width is not None and layer.rows > layer.width:
+                found.append(
+                    f"layer {layer.layer}: {layer.rows} rows for {layer.width} neurons, some of them of later layers' "
+                    "neurons that meet none of this one's"
+                )
+            elif layer.width is not None and (neurons != layer.width or layer.always_active):
                 others = "of the others" if neurons < layer.width else "more"
                 active = f", {layer.always_active} {others} always active" if layer.always_active else ""
                 both = f", and {layer.opposite_twins} of these act on both sides" if neurons > layer.width else ""

@@ -67,6 +67,20 @@ def joined_with_linear(
     return free, with_rows(known, outputs, layer + 1, following)
 
 
+def handed_through(outputs: Sequence[OutputRow]) -> tuple[list[Row], tuple[OutputRow, ...]]:
+    """One more layer, which changes nothing: linear rows for what the outputs need, and the outputs over these."""
+    features = len(outputs[0].weights)
+    table, rank = fmpq_mat([list(output.weights) for output in outputs]).rref()
+    rows, columns = list[Row](), list[list[fmpq]]()
+    for line in table.tolist()[: max(1, int(rank))]:  # a row of zeros keeps the place of a layer that hands nothing on
+        lead = next((n for n, v in enumerate(line) if v), 0)
+        whole = [int(v.p) for v in primitive(line)]
+        rows.append(Row(tuple(whole), (0,) * features, 0, linear=True))
+        columns.append([output.weights[lead] / (whole[lead] or 1) for output in outputs])
+    weights = zip(*columns, strict=True)
+    return rows, tuple(OutputRow(own, output.bias) for own, output in zip(weights, outputs, strict=True))
+
+
 def without_idle(known: Known, outputs: Sequence[OutputRow], layer: int) -> Sequence[OutputRow]:
     """Leave out the last rows of a layer (from 0) that hand nothing on; the outputs over the known part then."""
     rows, following = known.layers[layer], vectors(known, outputs, layer + 1)

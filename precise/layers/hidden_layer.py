@@ -31,7 +31,7 @@ from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.seldom import seldom_sides, shares_on
-from precise.signatures.completion import completable, nearly_whole
+from precise.signatures.completion import MOST_CLOSED, completable, nearly_whole
 from precise.signatures.shares import behind, independent, parallel, spurious
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
@@ -47,7 +47,6 @@ LATER = 8192  # queries without a row after which those that the last layer lack
 FIRST_DOUBT = 16  # candidates without a row before points are asked again, then twice as many and so on
 FEW = 2  # weights that nothing shows, in a row that is taken without them
 WITHOUT_WHEN_DRY = 32  # candidates without a row before rows are taken without weights that nothing shows
-MOST_SIDES = 4  # below on which a row is open that is taken without them while the signs below are
 DRY = 16  # candidates in a row without a new neuron, after which lines are also sparse ones
 
 
@@ -60,6 +59,8 @@ class Patience:
     later: int | None = None  # candidates once a first neuron was found, where these are others
     least: int = PATIENT  # candidates, where those above are not fewer: a missing neuron costs in all layers behind
 
+
+BEYOND = Patience(candidates=24, lines=8, least=24)  # when all places are taken, perhaps by neurons of later layers
 
 # Outcomes in the order of the tasks, each taken when fewer than so many are ahead; None: none before the next outcome.
 Follow = Callable[[Iterable[Task | None], Callable[[], int]], Iterator[Outcome]]
@@ -87,6 +88,7 @@ class LayerSearch:
         supposed: bool = False,
         found: Sequence[Row] | None = None,
         parts: Sequence[PartialRow] = (),
+        behind: int = 0,
     ) -> None:
         """For one layer.
 
@@ -98,6 +100,7 @@ class LayerSearch:
             found: rows of an earlier search, once the signs of the layer below are known; of further ones the caller
                 sees whether they are the layer's.
             parts: of rows that are not among them as they are.
+            behind: neurons of later layers that may pass for this one's; so many rows more than its width are taken.
         """
         self._last = self._thrifty = last
         self._avoided = set(avoided)
@@ -111,6 +114,8 @@ class LayerSearch:
         self._probe = probe
         self._known = known
         self._width = sys.maxsize if width is None else width
+        self._room = self._width  # rows that are taken
+        self._behind_it = behind
         self._follow = follow
         self._random = Random(seed)
         self._generator = np.random.default_rng(self._random.getrandbits(64))
@@ -155,6 +160,8 @@ class LayerSearch:
             if not self._recheck():
                 break
             self._search()
+        if self._behind_it and len(self.result.rows) >= self._width:
+            self._search_beyond()
         if len(self.result.rows) < self._width < sys.maxsize and self._doubtful:
             self._followed(self._doubted_rows())
         open_before = self.below.signs is None
@@ -176,10 +183,26 @@ class LayerSearch:
         self._turn_idle()
         return self.result
 
+    def _search_beyond(self) -> None:
+        """Search on though there are rows enough: surfaces of later layers that meet no neuron of this one look alike.
+
+        Where such a one is taken for a row, the function stays the same; where it has a true row's place, it does not.
+        """
+        self._room = self._width + self._behind_it
+        self._suggested += [entry for entry in self._spare if self._new(entry.row)]
+        self._spare, self._fresh = [], True
+        self._begin_again()
+        patience, self._patience = self._patience, BEYOND
+        for _ in range(RECHECKS):
+            self._search(self._room)
+            if not self._recheck():
+                break
+        self._patience = patience
+
     def _part_sides(self) -> None:
         """Add features for negative sides below, where that makes weights of all that is open in some rows."""
         layer, parts = self._known.layers[-2], self._partial.rows
-        opened = [open_row(part, self.features, MOST_SIDES) for part in parts]
+        opened = [open_row(part, self.features, MOST_CLOSED) for part in parts]
         unseen = [unseen_sides(row, layer) if row else None for row in opened]
         neurons = sorted({j for sides in unseen for j, positive in sides or () if not positive})
         if not neurons:
@@ -416,7 +439,7 @@ class LayerSearch:
         return len(self.result.rows) + len(few) >= self._width
 
     def _ahead(self) -> int:
-        missing = 0 if self._width == sys.maxsize else self._width - len(self.result.rows)
+        missing = 0 if self._room == sys.maxsize else self._room - len(self.result.rows)
         return max(AHEAD, missing // SHARE)
 
     def _recheck(self) -> bool:
@@ -571,7 +594,7 @@ class LayerSearch:
         if self._of_below(outcome.row, outcome.lacking):
             self._count("a neuron of the layer below")
             return False
-        if len(self.result.rows) >= self._width or not self._new(outcome.row):
+        if len(self.result.rows) >= self._room or not self._new(outcome.row):
             if not outcome.lacking and self._new(outcome.row):
                 self._spare.append(Assembled(outcome.row, outcome.witness))
             self._count("found twice")

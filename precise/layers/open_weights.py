@@ -80,7 +80,7 @@ class OpenWeights:
             for row, below in zip(own, features, strict=True)
         ]
 
-    def fits(self, answers: Sequence[Vector]) -> bool:
+    def fits(self, answers: Sequence[Vector], unknown: Set[int]) -> bool:
         """Do all neurons act on one side only, those that are on with the same coefficient wherever they are?"""
         base = len(answers[0]) - len(self.unknowns)
         count = (base - 1) // 2
@@ -173,9 +173,11 @@ class WeightsBesideLinear:
         acting = [p if _acts(self.bare, p, pattern) else None for _, p in self.unknowns]
         return [[0 if p is None else below[p] for p in acting] for below in features]
 
-    def fits(self, answers: Sequence[Vector]) -> bool:
-        """Have all outputs the same weight, if any?"""
-        return all(len(_ratios(answers, place, i)) <= 1 for place, (i, _) in self._placed(answers))
+    def fits(self, answers: Sequence[Vector], unknown: Set[int]) -> bool:
+        """Have all outputs the same weight, if any? Of those that are open they need not."""
+        return all(
+            len(_ratios(answers, place, i)) <= 1 for place, (i, _) in self._placed(answers) if place not in unknown
+        )
 
     def _placed(self, answers: Sequence[Vector]) -> Iterator[tuple[int, tuple[int, int]]]:
         """Where each of the further unknowns is among all."""
@@ -184,14 +186,19 @@ class WeightsBesideLinear:
     def put_in(self, known: Known, below: LayerBelow, answers: Sequence[Vector], unknown: Set[int]) -> None:
         """Put the weights that are told into the last layer, whose signs are not decided yet.
 
+        Where a neuron is on wherever the feature is, its weight does what the linear part does, and need not be known.
+
         Args:
             answers: the outputs' coefficients, corrected in place.
             unknown: those that are open.
         """
         rows, solved = list(known.layers[-1]), set[tuple[int, int]]()
+        handing = {q: n for n, row in enumerate(rows) if row.linear for q, w in enumerate(row.plus) if w}
         for place, (i, p) in self._placed(answers):
             told = _ratios(answers, place, i)
             if place in unknown or not told:
+                for answer in answers:  # its number stays, and what is too much of it is taken back linearly
+                    answer[handing[p]] += answer[place] - answer[i] * rows[i].plus[p]
                 continue
             rows[i], factor = with_weight(rows[i], p, told.pop() - rows[i].plus[p])
             solved.add((i, p))

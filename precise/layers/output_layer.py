@@ -96,7 +96,6 @@ def solve_outputs(
     left_out: float = 0.0,
     lacking: Set[tuple[int, int, int]] = frozenset(),
     orders: int = 1,
-    beside: Sequence[Point] = (),
     leave_open: bool = False,
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
@@ -113,7 +112,6 @@ def solve_outputs(
         orders: in which points are taken where some may contradict: those that come first count as right.
         leave_open: beside a free linear part, take coefficients that nothing tells as 0: the points avoid lacking
             weights, so that perhaps none has their sides.
-        beside: points on both sides of neurons before the last layer, where that has none that changes its state.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
@@ -125,7 +123,7 @@ def solve_outputs(
     if orders > 1:
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
-    points = [*beside, *(p for n, w in enumerate(witnesses) for p in both_sides(known, n, w))]
+    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     zero = superfluous(known, len(known.layers) - 1) if below.free else []
     rounds: list[list[_Region]] = []
@@ -152,7 +150,7 @@ def solve_outputs(
         unknown = {n for system in systems for n, determined in enumerate(system.determined()) if not determined}
         checked = all(system.redundant for system in systems)
         answers = _answers(systems, base, 0 if leave_open and below.free and checked else base)
-        if isinstance(answers, OutputResult) or not weights.fits(answers):
+        if isinstance(answers, OutputResult) or not weights.fits(answers, unknown):
             failed = failed or (answers if isinstance(answers, OutputResult) else None)
             continue
         decided = _decided(known, systems, below, weights, answers, idle, unknown)

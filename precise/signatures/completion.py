@@ -13,7 +13,7 @@ from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import RowSystem
 from precise.regions.local_map import Known, Row
 from precise.regions.walk import Crossed, Walker
-from precise.signatures.reach import Border, Reach, Where, closed_row
+from precise.signatures.reach import Border, Reach, Where, behind_others, closed_row
 from precise.signatures.rows import RowSearch, Trail
 
 MOST_OPEN = 8  # combinations of coefficients that are searched for
@@ -48,7 +48,7 @@ def completed(walker: Walker, partial: PartialRow, separate: bool, close: bool, 
     while (wanted := completable(partial, search.features, close)) is not None:
         border = Reach(walker, wanted, partial.witness, generator).border()
         if border.crossed is None:
-            row, lacking = _closed(walker, wanted, border) if close and not separate else (None, ())
+            row, lacking = _closed(walker, wanted, border, generator) if close and not separate else (None, ())
             return Trail(row=row, witness=partial.witness, lacking=lacking, end="a row's open part was not met")
         system = _extended(partial, wanted.row, search, border.crossed)
         if system.complete and (answer := system.solve()) is not None:
@@ -70,14 +70,20 @@ def _extended(partial: PartialRow, row: Row, search: RowSearch, crossed: Crossed
     return system
 
 
-def _closed(walker: Walker, wanted: OpenRow, border: Border) -> tuple[Row | None, tuple[int, ...]]:
+def _closed(
+    walker: Walker, wanted: OpenRow, border: Border, generator: np.random.Generator
+) -> tuple[Row | None, tuple[int, ...]]:
     """The row with large weights for the neurons that it does not meet, and these."""
     absent = unseen(wanted)
     if absent is None:
         return None, ()
     sides = {j: frozenset(border.sides.get(_maker(walker.known, len(walker.known.layers) - 2, j), ())) for j in absent}
     below = Known(walker.known.inputs, walker.known.layers[:-1])
-    return closed_row(wanted.row.without(absent), sides, below), tuple(absent)
+    bare = wanted.row.without(absent)
+    closed = closed_row(bare, {j: seen for j, seen in sides.items() if seen}, below)
+    if closed is not None and not all(sides.values()):
+        closed = closed_row(bare, {**sides, **behind_others(closed, sides, below, generator)}, below)
+    return closed, tuple(absent)
 
 
 def _maker(known: Known, layer: int, feature: int) -> Where:

@@ -84,6 +84,26 @@ def closed_row(row: Row, sides: Mapping[int, frozenset[bool]], below: Known) -> 
     return replace(row, plus=tuple(weights))
 
 
+def behind_others(
+    row: Row, sides: Mapping[int, frozenset[bool]], below: Known, generator: np.random.Generator
+) -> dict[int, frozenset[bool]]:
+    """The sides of a row that it has where neurons are on of which none was seen, as they are on behind others only.
+
+    Where another is on whose weight is not known, the places in which the row is known do not reach such a border.
+
+    Args:
+        row: closed, but for these neurons.
+        sides: by neuron, what was seen.
+    """
+    layers = FloatLayers(Known(below.inputs, [*below.layers, [row]]))
+    points = random_points(below, generator, SAMPLES[-1])
+    on = np.asarray(layers.preactivations(points)[-2] > 0, dtype=bool)
+    positive = np.asarray(layers.last(points)[0][:, 0] > 0, dtype=bool)
+    told = np.asarray(on[:, [j for j, seen in sides.items() if seen]].any(axis=1))
+    behind = {j: positive[on[:, j]] for j, seen in sides.items() if not seen and told[on[:, j]].all()}
+    return {j: frozenset({bool(at[0])}) for j, at in behind.items() if len(at) and (at == at[0]).all()}
+
+
 class Reach:
     """Looks for a place where the surface of a row leaves the places in which the row is known."""
 

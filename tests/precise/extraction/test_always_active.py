@@ -10,7 +10,7 @@ import pytest
 from flint import fmpq
 
 from precise.extract import extract
-from precise.layers.always_active import handing_on, joined_with_linear, without_idle
+from precise.layers.always_active import handed_through, handing_on, joined_with_linear, without_idle
 from precise.layers.output_layer import OutputRow
 from precise.layers.postponed import vectors, with_rows
 from precise.oracle import ExactOracle
@@ -118,3 +118,17 @@ def test_rows_that_hand_nothing_on_are_left_out(layer: int) -> None:
     after = without_idle(wider, before, layer)
     assert wider.layers == true.layers
     assert list(after) == outputs
+
+
+@pytest.mark.parametrize(("seed", "rank"), [(1, 0), (2, 1), (3, 2), (4, 4)])
+def test_a_layer_that_changes_nothing_hands_on_what_the_outputs_need(seed: int, rank: int) -> None:
+    random = Random(seed)
+    known = Known(3, [[Row(tuple(random.randint(-9, 9) for _ in range(3)), (0, 0, 0), 1) for _ in range(5)]])
+    base = [[fmpq(random.randint(-9, 9), 7) for _ in range(5)] for _ in range(rank)]
+    mixed = [[fmpq(random.randint(1, 9)) for _ in base] for _ in range(4)]
+    sums = [[sum((a * row[p] for a, row in zip(mix, base, strict=True)), fmpq(0)) for p in range(5)] for mix in mixed]
+    outputs = [OutputRow(tuple(weights), fmpq(number, 3)) for number, weights in enumerate(sums)]
+    rows, over = handed_through(outputs)
+    assert len(rows) == max(rank, 1)
+    assert all(row.linear for row in rows)
+    assert values(Known(3, [*known.layers, rows]), over, seed) == values(known, outputs, seed)

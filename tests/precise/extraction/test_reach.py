@@ -19,7 +19,7 @@ from precise.regions.float_layers import FloatLayers
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Probe
 from precise.regions.walk import Walker
-from precise.signatures.reach import Reach, closed_row
+from precise.signatures.reach import Reach, behind_others, closed_row
 from tests.precise.extraction.test_rows import rows_of
 
 INPUTS, WIDTH = 6, 5
@@ -118,3 +118,13 @@ def test_a_weight_that_stands_for_an_unknown_one_is_beyond_it_and_no_larger_than
 def test_a_row_that_should_be_met_where_a_neuron_is_on_is_not_closed() -> None:
     row = Row((0, 3), (0, 0), 5)
     assert closed_row(row, {0: frozenset({True, False})}, Known(2, [[row, row]])) is None
+
+
+@pytest.mark.parametrize("side", [False, True])
+def test_a_row_keeps_its_side_where_a_neuron_is_on_behind_another(side: bool) -> None:
+    """Neuron 1 is on only where 0 is, by which the row's side is told; neuron 2 elsewhere as well."""
+    below = Known(1, [[Row((1,), (0,), -1), Row((1,), (0,), -2), Row((-1,), (0,), 4)]])
+    sides = {0: frozenset({side}), 1: frozenset[bool](), 2: frozenset[bool]()}
+    closed = closed_row(Row((0, 0, 0), (0, 0, 0), 5), {0: sides[0]}, below)
+    assert closed is not None
+    assert behind_others(closed, sides, below, np.random.default_rng(1)) == {1: frozenset({side})}

@@ -17,6 +17,7 @@ from precise.layers.unseen_sides import Side, unseen_sides, with_sides
 from precise.oracle import ExactOracle
 from precise.regions.local_map import Known, Row, passed_on
 from precise.regions.probe import FRACTION_BITS
+from precise.signs.below import LayerBelow
 
 NEURONS, FEATURES = 5, 4
 
@@ -132,6 +133,29 @@ def test_weights_beside_a_linear_part_are_left_alone_first_and_then_unknowns() -
         assert beside.silent(pattern) == ({1} if at[1] > 0 else set())
         assert beside.columns([[7, 7]], [[11, 13]], pattern) == [[11 if at[0] > 0 else 0]]
     assert beside.bare.layers[1] == [rows[0].without([0]), rows[1].without([1])]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_weight_that_acts_only_where_its_neuron_is_on_need_not_be_known(seed: int) -> None:
+    """It does there what the free linear part does, which takes back what is too much in the number for it."""
+    random = Random(seed)
+    first = [Row((1, 0), (0, 0), 0), Row((0, 1), (0, 0), 0)]
+    known = Known(2, [first, [Row((1 << 80, 3), (0, 0), -1), Row((2, 1), (0, 0), -5)]])
+    below = LayerBelow(known, 1, 1, Random(seed), {(0, 0)})
+    weights = list(WeightsBesideLinear.guesses(known, {(1, 0, 0)}))[-1]
+    answers = [[fmpq(random.randint(-9, 9) or 1, 7) for _ in range(6)] for _ in range(3)]  # of rows, bias, a w
+    *_, place = range(len(answers[0]))
+    assert not weights.fits(answers, set())
+    assert weights.fits(answers, {place})
+    before = [list(answer) for answer in answers]
+    weights.put_in(known, below, answers, {place})
+    assert known.layers[1][0].plus == (1 << 80, 3)
+    assert below.lacking == {(0, 0)}
+    for x, y in ((4, 5), (1, 9), (7, 0)):
+        own = [3 * y - 1, max(0, 2 * x + y - 5), x, y, 1, x]
+        told = [sum(a * v for a, v in zip(answer, own, strict=True)) for answer in before]
+        own[0] += (1 << 80) * x
+        assert [sum(a * v for a, v in zip(answer[:-1], own[:-1], strict=True)) for answer in answers] == told
 
 
 def test_a_deeper_surface_does_not_take_the_place_of_a_neuron_that_is_always_active() -> None:
