@@ -206,6 +206,7 @@ class _Run:
         self.lacking: frozenset[tuple[int, int]] = frozenset()  # weights of the layer before that are not known
         self.postponed: set[tuple[int, int]] = set()  # (layer, neuron) from 0, whose weights are solved at the end
         self.missing = 0  # neurons of the layer before that were not found
+        self.doubted = False  # may rows of the layer before be later layers', though there are rows enough?
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
@@ -300,18 +301,20 @@ class _Run:
             mixed: are the neurons of all later layers taken for this one's?
         """
         candidates, lacking = self.patience.candidates, self.lacking
-        if width is None or mixed or not (self.missing or lacking):
+        known = not (self.missing or lacking)
+        if width is None or mixed or (known and not self.doubted):
             search = self.attempt(number, None if mixed else width, self.missing, lacking, candidates, follow, last)
             if mixed:
                 self.report.layers[-1].through = len(self.hidden or ())
             return self.found(search, width)
         before = self.kept()
-        fewer = min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
+        fewer = candidates if known else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
         if len(first.result.rows) > width * MOST_ROWS and not first.refuted:
             return self.found(first, width)
         after = self.kept()
         self.restore(before)
+        self.missing, self.whole_below = max(1, self.missing), False  # at least in the place of a later layer's
         second = self.attempt(number, width, self.missing, lacking, candidates, follow, last)
         if len(second.result.rows) >= len(first.result.rows):
             return self.found(second, width)
@@ -418,7 +421,7 @@ class _Run:
         """Those of later layers, if surfaces of theirs may meet no neuron of a layer, and so pass for its rows."""
         if width is None or width == 1 or self.hidden is None:  # of one neuron's layer: see `on_a_line`
             return 0
-        narrow = width <= SMALLEST_FIRST if number == 1 else min(len(self.known.layers[-1]), width) <= NARROW
+        narrow = width <= SMALLEST_FIRST if number == 1 else min(len(self.known.layers[number - 2]), width) <= NARROW
         return sum(self.hidden[number:]) if narrow else 0
 
     def taken_as_zero(self, index: int) -> set[tuple[int, int]]:
@@ -448,6 +451,7 @@ class _Run:
             len(result.rows) - width
         )  # rows of later layers; there may be more, in places of always-active neurons
         self.missing = further + 1 if further > 0 else -further
+        self.doubted = further >= 0 and self.neurons_behind(len(self.known.layers), width) > 0
         self.whole_below = self.whole_below and not self.missing and not self.lacking
         notes = self.report.layers[-1].notes = list[str]()
         if further < 0:
