@@ -210,9 +210,7 @@ class _Run:
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
-        self.accounted: set[tuple[int, int, int]] = (
-            set()
-        )  # weights of the last layer that is searched; see OutputResult
+        self.accounted: set[tuple[int, int, int]] = set()  # (layer, row, feature); see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
         self.settled = False  # do the layers so far explain all, so that no later one is searched?
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
@@ -244,7 +242,7 @@ class _Run:
                     if mixed:
                         break
             outputs = self.outputs()
-            outputs = self.postponed_weights(self.handed_through(outputs) if self.settled else outputs)
+            outputs = self.postponed_weights(self.hand_through(outputs) if self.settled else outputs)
             outputs = self.overlooked(outputs, crew.follow)
             columns, network, agreed = self.whole(outputs, crew)
             for _ in range(RETURNS):
@@ -301,14 +299,14 @@ class _Run:
             mixed: are the neurons of all later layers taken for this one's?
         """
         candidates, lacking = self.patience.candidates, self.lacking
-        known = not (self.missing or lacking)
-        if width is None or mixed or (known and not self.doubted):
+        whole = not (self.missing or lacking)
+        if width is None or mixed or (whole and not self.doubted):
             search = self.attempt(number, None if mixed else width, self.missing, lacking, candidates, follow, last)
             if mixed:
                 self.report.layers[-1].through = len(self.hidden or ())
             return self.found(search, width)
         before = self.kept()
-        fewer = candidates if known else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
+        fewer = candidates if whole else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
         if len(first.result.rows) > width * MOST_ROWS and not first.refuted:
             return self.found(first, width)
@@ -341,7 +339,7 @@ class _Run:
             self.restore(before)
         return bool(result.rows)
 
-    def handed_through(self, outputs: tuple[OutputRow, ...]) -> tuple[OutputRow, ...]:
+    def hand_through(self, outputs: tuple[OutputRow, ...]) -> tuple[OutputRow, ...]:
         """Layers that are not searched: they hand on linearly what the layers before do."""
         assert self.hidden is not None
         for width in self.hidden[len(self.known.layers) :]:
@@ -404,7 +402,7 @@ class _Run:
             avoided=frozenset(self.postponed),
             whole=self.whole_below,
             supposed=(missing, lacking) != (self.missing, self.lacking),
-            behind=self.neurons_behind(number, width),
+            more=self.neurons_behind(number, width),
         )
         search.below.learn(acting)
         report = LayerReport(number, width)
@@ -447,9 +445,7 @@ class _Run:
         if width is None:
             return result
         self.witnesses = [record.witness for record in result.records]
-        further = (
-            len(result.rows) - width
-        )  # rows of later layers; there may be more, in places of always-active neurons
+        further = len(result.rows) - width  # of later layers; more of them may be in always-active neurons' places
         self.missing = further + 1 if further > 0 else -further
         self.doubted = further >= 0 and self.neurons_behind(len(self.known.layers), width) > 0
         self.whole_below = self.whole_below and not self.missing and not self.lacking
@@ -513,6 +509,7 @@ class _Run:
                 with self.stage("output layer"):
                     result, below = self.tried_outputs(supposed)
         self.report.output_equations = result.redundant
+        self.report.layers[-1].together = sorted((i + 1, p + 1) for i, p in result.together)
         self.accounted = {(len(self.known.layers) - 1, i, p) for i, p in result.accounted}
         if not result.rows:
             raise _Incomplete(result.reason)
@@ -604,7 +601,7 @@ class _Run:
 
         Rows that stand for always-active neurons lose them as well: what was too much of others may be among theirs.
         """
-        kept, lacking = self.accounted_weights(), self.lacking_weights()
+        lacking = self.lacking_weights()
         for layer in {layer for layer, _ in lacking}:
             mixed = set().union(*(features for (at, _), features in lacking.items() if at == layer))
             self.known.layers[layer] = [
@@ -614,19 +611,13 @@ class _Run:
         behind = {(layer - 1, j) for (layer, _), features in lacking.items() for j in features}
         self.postponed |= {(layer, j) for layer, j in behind if not self.known.layers[layer][j].linear}
         for number, report in enumerate(self.report.layers):
-            report.lacking = sorted((i + 1, p + 1) for layer, i, p in kept if layer == number)
+            report.lacking = [(i, p) for i, p in report.lacking if (number, i - 1, p - 1) in self.accounted]
         self.known.changed()
 
-    def accounted_weights(self) -> set[tuple[int, int, int]]:
-        """(layer, row, feature) that are lacking, with which the copy is right all the same."""
-        unknown = {(layer, i, p) for (layer, i), features in self.report.unknown_weights().items() for p in features}
-        return unknown & self.accounted
-
     def lacking_weights(self) -> dict[tuple[int, int], set[int]]:
-        """The others, by layer and row."""
-        kept = self.accounted_weights()
+        """Rows below whose weight a row lacks, by (layer, row), but for those that the outputs account for."""
         weights = self.report.unknown_weights()
-        found = {at: {p for p in features if (*at, p) not in kept} for at, features in weights.items()}
+        found = {at: {p for p in features if (*at, p) not in self.accounted} for at, features in weights.items()}
         return {at: features for at, features in found.items() if features}
 
     def overlooked(

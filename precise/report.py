@@ -39,6 +39,9 @@ class LayerReport:
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
     lacking: list[tuple[int, int]] = field(default_factory=list)  # (row, row below), from 1: weights not known
+    together: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # those that act with others, and only if the row is on
     part_open: int = 0  # rows of which a combination of weights is not known
     without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on
@@ -107,8 +110,12 @@ class Report:
                 both = f", and {layer.opposite_twins} of these act on both sides" if neurons > layer.width else ""
                 changing = layer.rows if both else neurons
                 found.append(f"layer {layer.layer}: {changing} of {layer.width} neurons change state{both}{active}")
-            if layer.lacking:
-                found.append(f"layer {layer.layer}: {len(layer.lacking)} weights act nowhere that was seen")
+            together = len({*layer.lacking}.intersection(layer.together))
+            if len(layer.lacking) > together:
+                found.append(f"layer {layer.layer}: {len(layer.lacking) - together} weights act nowhere that was seen")
+            if together:
+                said = f"{together} weights act together with others only, wherever their neuron is on"
+                found.append(f"layer {layer.layer}: {said}")
             if layer.part_open:
                 rows = f"a combination of weights of {layer.part_open} rows acts nowhere that was seen"
                 found.append(f"layer {layer.layer}: {rows}")

@@ -88,7 +88,7 @@ class LayerSearch:
         supposed: bool = False,
         found: Sequence[Row] | None = None,
         parts: Sequence[PartialRow] = (),
-        behind: int = 0,
+        more: int = 0,
     ) -> None:
         """For one layer.
 
@@ -100,7 +100,7 @@ class LayerSearch:
             found: rows of an earlier search, once the signs of the layer below are known; of further ones the caller
                 sees whether they are the layer's.
             parts: of rows that are not among them as they are.
-            behind: neurons of later layers that may pass for this one's; so many rows more than its width are taken.
+            more: rows beyond its width that are taken, as neurons of later layers may pass for this one's.
         """
         self._last = self._thrifty = last
         self._avoided = set(avoided)
@@ -115,7 +115,7 @@ class LayerSearch:
         self._known = known
         self._width = sys.maxsize if width is None else width
         self._room = self._width  # rows that are taken
-        self._behind_it = behind
+        self._more = more
         self._follow = follow
         self._random = Random(seed)
         self._generator = np.random.default_rng(self._random.getrandbits(64))
@@ -160,7 +160,7 @@ class LayerSearch:
             if not self._recheck():
                 break
             self._search()
-        if self._behind_it and len(self.result.rows) >= self._width:
+        if self._more and len(self.result.rows) >= self._width:
             self._search_beyond()
         if len(self.result.rows) < self._width < sys.maxsize and self._doubtful:
             self._followed(self._doubted_rows())
@@ -188,7 +188,7 @@ class LayerSearch:
 
         Where such a one is taken for a row, the function stays the same; where it has a true row's place, it does not.
         """
-        self._room = self._width + self._behind_it
+        self._room = self._width + self._more
         self._suggested += [entry for entry in self._spare if self._new(entry.row)]
         self._spare, self._fresh = [], True
         self._begin_again()

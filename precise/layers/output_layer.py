@@ -8,7 +8,7 @@ section 4.5).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
@@ -55,6 +55,7 @@ class OutputResult:
     reason: str = ""
     contradicted: Point | None = None  # a point whose region the known neurons cannot explain
     accounted: frozenset[tuple[int, int]] = frozenset()  # (row, feature) that are lacking, with which it is right
+    together: frozenset[tuple[int, int]] = frozenset()  # those of them that act, which others can do as well
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,15 @@ def solve_outputs(
         decided = _decided(known, systems, below, weights, answers, idle, unknown)
         unasked = {p for layer, _, p in avoided if layer == len(known.layers) - 1}
         right = [(i, p) for i, p in weights.pairs if p not in unasked and not weights.aside]
-        return replace(decided, accounted=frozenset((row, p) for i, p in right for row in below.features[i]))
+        acting = below.unknown_weights.intersection(_rows(below, weights.unknowns)) if below.free else ()
+        return replace(decided, accounted=frozenset(_rows(below, right)), together=frozenset(acting))
     reason = "the outputs would need both sides of neurons that lack weights"
     return failed or OutputResult((), 0, reason)
+
+
+def _rows(below: LayerBelow, pairs: Iterable[tuple[int, int | None]]) -> Iterator[tuple[int, int]]:
+    """(row of the layer as it is now, feature) for every (neuron, feature)."""
+    return ((row, p) for i, p in pairs if p is not None for row in below.features[i])
 
 
 def _contradicted(systems: Sequence[RowSystem], refused: _Told) -> OutputResult:
