@@ -39,9 +39,7 @@ class LayerReport:
     seconds_signatures: float = 0.0
     opposite_twins: int = 0  # neurons that share the hyperplane of another, active on its other side
     lacking: list[tuple[int, int]] = field(default_factory=list)  # (row, row below), from 1: weights not known
-    together: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # those that act with others, and only if the row is on
+    together: list[tuple[int, int]] = field(default_factory=list)  # those that act, which other weights can do as well
     part_open: int = 0  # rows of which a combination of weights is not known
     without_columns: list[int] = field(default_factory=list)  # neurons (from 1) known on the slice only, in layer 1
     always_active: int = 0  # neurons known only by the linear function that they hand on

@@ -13,7 +13,7 @@ from itertools import combinations
 
 from flint import fmpq
 
-from precise.regions.local_map import Known, Pattern
+from precise.regions.local_map import Known, Pattern, handed_by
 from precise.signs.below import LayerBelow
 from precise.signs.exact import Sign
 from precise.signs.linear_part import with_weight
@@ -193,7 +193,7 @@ class WeightsBesideLinear:
             unknown: those that are open.
         """
         rows, solved = list(known.layers[-1]), set[tuple[int, int]]()
-        handing = {q: n for n, row in enumerate(rows) if row.linear for q, w in enumerate(row.plus) if w}
+        handing = handed_by(rows)
         for place, (i, p) in self._placed(answers):
             told = _ratios(answers, place, i)
             if place in unknown or not told:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from precise.equations.open_row import OpenRow
 from precise.equations.partial_rows import PartialRow, independent
 from precise.equations.row_system import rank_modulo_prime
-from precise.regions.local_map import Row
+from precise.regions.local_map import Row, handed_by
 
 Side = tuple[int, bool]  # a row below and whether its positive side is meant; a linear row has no other
 
@@ -35,7 +35,7 @@ def unseen_sides(known: OpenRow, layer: Sequence[Row]) -> list[Side] | None:
 def _side(layer: Sequence[Row], neuron: int, positive: bool) -> list[int]:
     """relu(eta) or relu(-eta) of a neuron in a row's unknowns (plus ..., bias)."""
     row = layer[neuron]
-    handing = {p: n for n, other in enumerate(layer) if other.linear for p, w in enumerate(other.plus) if w}
+    handing = handed_by(layer)
     found = [int(n == neuron) for n in range(len(layer) + 1)]
     if not positive:
         for p, weight in enumerate(row.plus):

@@ -64,6 +64,11 @@ def passed_on(features: int) -> list[Row]:
     return [Row(tuple(int(i == j) for j in range(features)), (0,) * features, 0, linear=True) for i in range(features)]
 
 
+def handed_by(rows: Sequence[Row]) -> dict[int, int]:
+    """By feature below, the number of the linear row that hands it on."""
+    return {p: n for n, row in enumerate(rows) if row.linear for p, w in enumerate(row.plus) if w}
+
+
 @dataclass
 class Known:
     """Recovered layers, first to last; the last one may still be growing.
