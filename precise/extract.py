@@ -105,6 +105,24 @@ class _Supposed:
     leave_open: bool = False
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What an attempt at a layer, or at the outputs, may change."""
+
+    layers: list[list[Row]]
+    reports: list[LayerReport]
+    postponed: set[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Supposing:
+    """A layer's search that took what is missing below to be without effect."""
+
+    search: LayerSearch
+    width: int
+    reckoned: Callable[[], LayerSearch]  # the layer once more, with what is missing reckoned with from the start
+
+
 class _Incomplete(Exception):
     """The extraction cannot go on; the message says what is missing and what to try."""
 
@@ -209,6 +227,7 @@ class _Run:
         self.doubted = False  # may rows of the layer before be later layers', though there are rows enough?
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
+        self.supposed: _Supposing | None = None  # if that supposed more to be known than is
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
         self.accounted: set[tuple[int, int, int]] = set()  # (layer, row, feature); see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
@@ -241,19 +260,46 @@ class _Run:
                     self.layer(number, width, crew.follow, last, mixed)
                     if mixed:
                         break
-            outputs = self.outputs()
-            outputs = self.postponed_weights(self.hand_through(outputs) if self.settled else outputs)
-            outputs = self.overlooked(outputs, crew.follow)
+            return self.reckoned(crew) if self.supposed else self.finished(crew)
+
+    def finished(self, crew: Shared) -> Network:
+        """The network, from the layers that were searched.
+
+        Raises:
+            _Incomplete: they do not explain the oracle.
+        """
+        outputs = self.outputs()
+        outputs = self.postponed_weights(self.hand_through(outputs) if self.settled else outputs)
+        outputs = self.overlooked(outputs, crew.follow)
+        columns, network, agreed = self.whole(outputs, crew)
+        for _ in range(RETURNS):
+            begin = in_slice(network, self.probe.coordinates, agreed.differing)
+            further = self.overlooked(outputs, crew.follow, begin) if len(begin) else outputs
+            if further is outputs:
+                break
+            outputs = further
             columns, network, agreed = self.whole(outputs, crew)
-            for _ in range(RETURNS):
-                begin = in_slice(network, self.probe.coordinates, agreed.differing)
-                further = self.overlooked(outputs, crew.follow, begin) if len(begin) else outputs
-                if further is outputs:
-                    break
-                outputs = further
-                columns, network, agreed = self.whole(outputs, crew)
         self.compare(agreed, network, self.assembled(outputs, columns, FARTHER))
         return network
+
+    def reckoned(self, crew: Shared) -> Network:
+        """The same where the last layer's search took what is missing below it to be without effect.
+
+        Its rows may be such in the places alone where they were seen: if they do not explain the oracle, it is searched
+        again with what is missing reckoned with. If that does no better, the outputs are solved over the first rows
+        with ever more points left out.
+        """
+        assert self.supposed is not None
+        supposed, after = self.supposed, self.kept()
+        with suppress(_Incomplete):
+            return self.finished(crew)
+        self.supposed = None
+        with suppress(_Incomplete):
+            self.found(supposed.reckoned(), supposed.width)
+            return self.finished(crew)
+        self.restore(after)
+        self.found(supposed.search, supposed.width)
+        return self.finished(crew)
 
     def contradicted(self) -> bool:
         """Whether the oracle answers what it was asked before in another way; then the outcome says so first."""
@@ -298,6 +344,7 @@ class _Run:
         Args:
             mixed: are the neurons of all later layers taken for this one's?
         """
+        self.supposed = None
         candidates, lacking = self.patience.candidates, self.lacking
         whole = not (self.missing or lacking)
         if width is None or mixed or (whole and not self.doubted):
@@ -305,15 +352,19 @@ class _Run:
             if mixed:
                 self.report.layers[-1].through = len(self.hidden or ())
             return self.found(search, width)
-        before = self.kept()
+        before, missing = self.kept(), max(1, self.missing)  # at least one in the place of a later layer's
+
+        def reckoned() -> LayerSearch:
+            self.restore(before)
+            self.missing, self.lacking, self.whole_below = missing, lacking, False
+            return self.attempt(number, width, missing, lacking, candidates, follow, last)
+
         fewer = candidates if whole else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
-        if len(first.result.rows) > width * MOST_ROWS and not first.refuted:
+        if (first.dear or len(first.result.rows) > width * MOST_ROWS) and not first.refuted:
+            self.supposed = _Supposing(first, width, reckoned)
             return self.found(first, width)
-        after = self.kept()
-        self.restore(before)
-        self.missing, self.whole_below = max(1, self.missing), False  # at least in the place of a later layer's
-        second = self.attempt(number, width, self.missing, lacking, candidates, follow, last)
+        after, second = self.kept(), reckoned()
         if len(second.result.rows) >= len(first.result.rows):
             return self.found(second, width)
         self.restore(after)
@@ -364,12 +415,13 @@ class _Run:
         varying = varying_sides(self.probe, self.known, beside, tests, generator)
         return {0 if positive else 1 for positive in varying} if len(varying) == 1 else set()
 
-    def kept(self) -> tuple[list[list[Row]], list[LayerReport]]:
-        """What an attempt may change."""
-        return [list(rows) for rows in self.known.layers], deepcopy(self.report.layers)
+    def kept(self) -> _Kept:
+        return _Kept([list(rows) for rows in self.known.layers], deepcopy(self.report.layers), set(self.postponed))
 
-    def restore(self, kept: tuple[list[list[Row]], list[LayerReport]]) -> None:
-        self.known.layers[:], self.report.layers[:] = kept
+    def restore(self, kept: _Kept) -> None:
+        self.known.layers[:] = [list(rows) for rows in kept.layers]
+        self.report.layers[:] = deepcopy(kept.reports)
+        self.postponed = set(kept.postponed)
         self.known.changed()
 
     def attempt(
@@ -430,7 +482,8 @@ class _Run:
 
     def found(self, search: LayerSearch, width: int | None) -> LayerResult:
         self.search, result = search, search.result
-        self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in search.postponed}
+        open_still = [j for j in search.postponed if not all(row.plus[j] for row in result.rows)]
+        self.postponed |= {(len(self.known.layers) - 2, neuron) for neuron in open_still}
         doubtful = search.below.doubtful  # where these seem to begin to be on, perhaps nothing does
         below = len(self.known.layers) - 2
         sides = {j: self.known.crossing(below, j) for j in set(doubtful).difference(superfluous(self.known, below))}
@@ -498,6 +551,8 @@ class _Run:
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             result, below = self.solved_outputs()
+        if not result.rows and self.supposed:  # then there is more to try before points are left out
+            raise _Incomplete(result.reason)
         attempts = (
             _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS),
             _Supposed(0, frozenset(), MOST_LEFT_OUT, ORDERS),

@@ -96,6 +96,13 @@ def partial_row(equations: Sequence[Sequence[int]], witness: Point) -> PartialRo
     return PartialRow(independent(free), (tuple(lead[:-1]),), witness) if free else None
 
 
+def all_but(row: Sequence[int], absent: Sequence[int], witness: Point) -> PartialRow | None:
+    """What a whole row tells without these of its unknowns; None if that is no equation, or no scale."""
+    bare = [0 if c in absent else v for c, v in enumerate(row)]
+    equations = independent(kernel([bare, *([int(c == j) for c in range(len(row))] for j in absent)]))
+    return PartialRow(equations, (tuple(bare),), witness) if any(bare) and equations else None
+
+
 def independent(rows: Sequence[Sequence[int]]) -> Equations:
     """As many of these rows as are independent (modulo a prime), without common factors."""
     if not rows:
@@ -181,7 +188,7 @@ def solution(equations: Equations) -> tuple[int, ...]:
     return only
 
 
-def kernel(equations: Equations) -> list[tuple[int, ...]]:
+def kernel(equations: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """A basis of the vectors that equations send to 0, as integers without common factors."""
     table, rank = fmpz_mat([list(e) for e in equations]).nullspace()
     columns = table.transpose().tolist()[: int(rank)]

@@ -19,7 +19,7 @@ from flint import fmpq
 
 from precise.arithmetic import primitive
 from precise.equations.open_row import OpenRow, open_row
-from precise.equations.partial_rows import Equations, PartialRow, PartialRows
+from precise.equations.partial_rows import Equations, PartialRow, PartialRows, all_but
 from precise.equations.superfluous import superfluous
 from precise.errors import OracleError
 from precise.layers.candidate import CONFIRMATIONS, Assembled, Candidate, Outcome, Task, Unfinished
@@ -176,6 +176,8 @@ class LayerSearch:
             self._followed(self._unfinished(close=True))
             if len(self.result.rows) > before:
                 self._recheck()
+        if len(self._known.layers) > 1 and not self.below.separate:
+            self._followed(self._lacking_again())
         if self.below.loose:
             self._release()
         if idle := self.below.idle_sides(self.result.rows):
@@ -548,6 +550,16 @@ class LayerSearch:
                 found.append(Unfinished(partial, close))
         return found
 
+    def _lacking_again(self) -> Iterator[Unfinished]:
+        """The rows without what they lack or have postponed weights of: these were not searched for in every row."""
+        for number, record in enumerate(self.result.records):
+            row = self.result.rows[number]
+            absent = sorted({*self._absent(row, self.result.lacking_of(number))}.difference(self.below.loose))
+            if 0 < len(absent) <= MOST_CLOSED:
+                part = all_but(self._vector(row), absent, record.witness)
+                if part is not None:
+                    yield Unfinished(part, close=True)
+
     def _followed(self, candidates: Iterable[Candidate | None]) -> None:
         for outcome in self._follow(self._tasks(candidates), self._ahead):
             self._under_way -= 1
@@ -594,9 +606,7 @@ class LayerSearch:
         if self._of_below(outcome.row, outcome.lacking):
             self._count("a neuron of the layer below")
             return False
-        if len(self.result.rows) >= self._room or not self._new(outcome.row):
-            if not outcome.lacking and self._new(outcome.row):
-                self._spare.append(Assembled(outcome.row, outcome.witness))
+        if not self._new(outcome.row):
             self._count("found twice")
             return False
         numbers = range(len(self.result.rows))
@@ -604,6 +614,11 @@ class LayerSearch:
         if alike is not None:
             self._count("found twice")
             self._replace(alike, outcome.row, outcome.lacking)
+            return False
+        if len(self.result.rows) >= self._room:
+            if not outcome.lacking:
+                self._spare.append(Assembled(outcome.row, outcome.witness))
+            self._count("found twice")
             return False
         self._note_lacking(len(self.result.rows), outcome.row, outcome.lacking)
         self.result.rows.append(outcome.row)

@@ -64,7 +64,14 @@ class FloatLayers:
 
     def last(self, points: Vector) -> tuple[Vector, Vector]:
         """The last layer's preactivations, and the sums of their terms' sizes, shape (points, neurons) each."""
-        *_, (values, positive, negative) = self._upwards(points)
+        return self._with_sizes(*list(self._upwards(points))[-1])
+
+    def last_two(self, points: Vector) -> tuple[Vector, Vector, Vector]:
+        """The preactivations of the last layer but one, and what `last` gives, from one pass."""
+        *_, (before, _, _), top = self._upwards(points)
+        return before, *self._with_sizes(*top)
+
+    def _with_sizes(self, values: Vector, positive: Vector, negative: Vector | None) -> tuple[Vector, Vector]:
         plus, minus, bias = self._layers[-1]
         sizes = np.abs(positive) @ np.abs(plus) + np.abs(bias)
         return values, sizes if negative is None or minus is None else sizes + np.abs(negative) @ np.abs(minus)

@@ -97,8 +97,9 @@ def behind_others(
     """
     layers = FloatLayers(Known(below.inputs, [*below.layers, [row]]))
     points = random_points(below, generator, SAMPLES[-1])
-    on = np.asarray(layers.preactivations(points)[-2] > 0, dtype=bool)
-    positive = np.asarray(layers.last(points)[0][:, 0] > 0, dtype=bool)
+    handed, values, _ = layers.last_two(points)
+    on = np.asarray(handed > 0, dtype=bool)
+    positive = np.asarray(values[:, 0] > 0, dtype=bool)
     told = np.asarray(on[:, [j for j, seen in sides.items() if seen]].any(axis=1))
     behind = {j: positive[on[:, j]] for j, seen in sides.items() if not seen and told[on[:, j]].all()}
     return {j: frozenset({bool(at[0])}) for j, at in behind.items() if len(at) and (at == at[0]).all()}
@@ -159,15 +160,13 @@ class Reach:
 
     def _valid(self, points: Vector) -> Truths:
         """Are all open combinations multiplied by 0 here?"""
-        values, sizes = self._floats.last(points)
-        small = np.abs(values[:, 1:]) <= NEGLIGIBLE * np.maximum(sizes[:, 1:], np.finfo(float).tiny)
-        valid: Truths = small.all(axis=1)
-        return valid
+        return _negligible(*self._floats.last(points))
 
     def _row_values(self, points: Vector) -> Vector:
         """The row at these points; NaN where it is not known."""
-        values: Vector = np.where(self._valid(points), self._floats.last(points)[0][:, 0], np.nan)
-        return values
+        values, sizes = self._floats.last(points)
+        found: Vector = np.where(_negligible(values, sizes), values[:, 0], np.nan)
+        return found
 
     def _segments(self) -> tuple[Vector, Vector] | None:
         """Pairs of points where the row is known and where it is not, shape (pairs, inputs) each."""
@@ -215,9 +214,9 @@ class Reach:
 
         def score(tried: Vector) -> Vector:
             flat = tried.reshape(-1, tried.shape[2])
-            values, sizes = self._floats.last(flat)
+            below, values, sizes = self._floats.last_two(flat)
             row = side * values[:, 0] / np.maximum(sizes[:, 0], np.finfo(float).tiny)
-            on = own * self._floats.preactivations(flat)[-2][:, neuron]
+            on = own * below[:, neuron]
             low: Vector = np.minimum(row, on / max(float(np.abs(on).max()), np.finfo(float).tiny))
             return low.reshape(tried.shape[:2])
 
@@ -360,6 +359,12 @@ class Reach:
                 if near and not self._walker.kept(corner, pattern, crossed, (layer, j)):
                     return False
         return True
+
+
+def _negligible(values: Vector, sizes: Vector) -> Truths:
+    """Are all values but the first of each point small beside the sizes of their terms, shape (points,)?"""
+    small: Truths = (np.abs(values[:, 1:]) <= NEGLIGIBLE * np.maximum(sizes[:, 1:], np.finfo(float).tiny)).all(axis=1)
+    return small
 
 
 def halved(low: Vector, high: Vector, still: Callable[[Vector], Truths], steps: int) -> tuple[Vector, Vector]:

@@ -10,7 +10,7 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from precise.equations.partial_rows import PartialRow, PartialRows, partial_row
+from precise.equations.partial_rows import PartialRow, PartialRows, all_but, partial_row
 from precise.equations.row_system import RowSystem
 from precise.regions.local_map import Known, Row
 from precise.signs.below import LayerBelow
@@ -74,6 +74,23 @@ def test_walks_on_one_neuron_are_put_together(seed: int) -> None:
     lead = fmpq(found[0], row[0])
     assert [lead * v for v in row] == [fmpq(v) for v in found]
     assert kept.rows == []
+
+
+@given(st.integers(3, 8), st.integers(0, 3), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_all_but_some_weights_of_a_row_leaves_just_these_open(unknowns: int, count: int, random: Random) -> None:
+    row = [random.choice((0, random.randint(-99, 99))) for _ in range(unknowns)]
+    absent = random.sample(range(unknowns), count)
+    found = all_but(row, absent, [0])
+    if unknowns - count < 2 or not any(v for c, v in enumerate(row) if c not in absent):
+        assert found is None
+        return
+    assert found is not None
+    assert found.open == count
+    assert found.met_by([random.randint(-99, 99) if c in absent else v for c, v in enumerate(row)])
+    kept = next(c for c, v in enumerate(row) if v and c not in absent)
+    if sum(bool(v) for c, v in enumerate(row) if c not in absent) > 1:
+        assert not found.met_by([v + (c == kept) for c, v in enumerate(row)])
 
 
 def test_a_partial_row_that_was_compared_goes_to_other_processes() -> None:

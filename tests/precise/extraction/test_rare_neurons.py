@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -172,3 +173,30 @@ def test_rows_behind_a_seldom_neuron_that_is_missing_are_kept(seed: int) -> None
     told = [primitive([fmpq(w) for w in (*row.plus, row.bias)]) for row in result.rows]
     assert all(row in true or tuple(-w for w in row) in true for row in told)
     assert len({tuple(map(abs, row)) for row in told}) == 5
+
+
+@pytest.mark.parametrize(("postponed", "lacking"), [((2,), ()), ((), (1, 4)), ((2,), (5,))])
+def test_weights_that_rows_were_taken_without_are_searched_for_once_the_layer_stands(
+    postponed: tuple[int, ...], lacking: tuple[int, ...]
+) -> None:
+    network = random_network((6, 7, 5, 4, 1), 1)
+    probe = Probe(ExactOracle(network), range(6), [1])
+    known = Known(6, [rows_of(network, 0)])
+    with shared(probe, Workers()) as crew:
+        search = LayerSearch(
+            probe, known, 5, 0, frozenset(), crew.follow, 1, Patience(candidates=100, lines=20), lambda *_: None
+        )
+        whole = list(search.run().rows)
+        assert len(whole) == 5
+        search.postponed += postponed
+        large = 1 << 90
+        rows = search.result.rows
+        for n in (0, 3):
+            assert all(rows[n].plus[j] for j in (*postponed, *lacking))
+            weights = [0 if j in postponed else large if j in lacking else w for j, w in enumerate(rows[n].plus)]
+            rows[n] = replace(rows[n], plus=tuple(weights))
+            search._note_lacking(n, rows[n], lacking)
+        search._changed()
+        search._followed(search._lacking_again())
+    assert all(row in (before, before.negated()) for row, before in zip(search.result.rows, whole, strict=True))
+    assert not search.result.lacking
