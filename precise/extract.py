@@ -67,7 +67,8 @@ FIRST_TRIES = 4  # and so many for each neuron of the layer
 LEFT_OUT = 0.25  # of the output layer's points, where neurons are missing that are hardly ever on
 MOST_LEFT_OUT = 0.5  # when nothing else explains the oracle
 ORDERS = 64  # in which points are then taken, until those that come first are right
-MOST_ROWS = 0.5  # of a layer: so many are found without what is missing below only if it hardly ever acts
+MOST_ROWS = 0.5  # of a layer: more are found without what is missing below only if it hardly ever acts
+LAST_ROWS = 0.25  # of the last hidden layer: what of it is missing then is found at the end, or it is searched again
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
 SETTLED_LINES = 16  # without a critical point that the layers so far do not explain, before these are taken for all
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
@@ -361,7 +362,7 @@ class _Run:
 
         fewer = candidates if whole else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
-        if (first.dear or len(first.result.rows) > width * MOST_ROWS) and not first.refuted:
+        if len(first.result.rows) > width * (LAST_ROWS if last else MOST_ROWS) and not first.refuted:
             self.supposed = _Supposing(first, width, reckoned)
             return self.found(first, width)
         after, second = self.kept(), reckoned()
@@ -551,18 +552,21 @@ class _Run:
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             result, below = self.solved_outputs()
-        if not result.rows and self.supposed:  # then there is more to try before points are left out
-            raise _Incomplete(result.reason)
-        attempts = (
-            _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS),
+        usual = _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS)
+        if not (result.rows or self.whole_below):
+            result, below = self.tried_outputs(usual)
+        if not result.rows and self.supposed:  # then there is more to try before more points are left out
+            while not result.rows and self.missing and self.searched_again(LayerSearch.onward):
+                result, below = self.solved_outputs()
+            if not result.rows:
+                raise _Incomplete(result.reason)
+        for supposed in (
             _Supposed(0, frozenset(), MOST_LEFT_OUT, ORDERS),
             _Supposed(self.missing, self.lacking, leave_open=True),
             _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS, leave_open=True),
-        )
-        for supposed in attempts:
-            if not result.rows and not self.whole_below:
-                with self.stage("output layer"):
-                    result, below = self.tried_outputs(supposed)
+        ):
+            if not (result.rows or self.whole_below):
+                result, below = self.tried_outputs(supposed)
         self.report.output_equations = result.redundant
         self.report.layers[-1].together = sorted((i + 1, p + 1) for i, p in result.together)
         self.accounted = {(len(self.known.layers) - 1, i, p) for i, p in result.accounted}
@@ -573,16 +577,16 @@ class _Run:
 
     def solved_outputs(self) -> tuple[OutputResult, LayerBelow]:
         """At first what is missing is taken to be without effect."""
-        with self.stage("output layer"):
-            result, below = self.tried_outputs(_Supposed(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT))
-            if not result.rows and not self.whole_below:
-                result, below = self.tried_outputs(_Supposed(self.missing, self.lacking))
+        result, below = self.tried_outputs(_Supposed(0, frozenset(), 0.0 if self.whole_below else LEFT_OUT))
+        if not (result.rows or self.whole_below):
+            result, below = self.tried_outputs(_Supposed(self.missing, self.lacking))
         return result, below
 
     def tried_outputs(self, supposed: _Supposed) -> tuple[OutputResult, LayerBelow]:
         """Solve the outputs; if that fails the last layer is again as it was."""
         layer = list(self.known.layers[-1])
-        result, below = self.solve_outputs(supposed)
+        with self.stage("output layer"):
+            result, below = self.solve_outputs(supposed)
         if below.contradictory and (supposed.missing, supposed.lacking) != (self.missing, self.lacking):
             result = replace(result, rows=(), reason="more neurons act on both sides than any further ones explain")
         if not result.rows:

@@ -155,11 +155,7 @@ class LayerSearch:
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
-        self._search()
-        for _ in range(RECHECKS):
-            if not self._recheck():
-                break
-            self._search()
+        self._search_until_confirmed()
         if self._more and len(self.result.rows) >= self._width:
             self._search_beyond()
         if len(self.result.rows) < self._width < sys.maxsize and self._doubtful:
@@ -185,6 +181,14 @@ class LayerSearch:
         self._turn_idle()
         return self.result
 
+    def _search_until_confirmed(self, enough: int | None = None) -> None:
+        """Search, and search on as long as rows are dropped that turn out not to be the layer's."""
+        self._search(enough)
+        for _ in range(RECHECKS):
+            if not self._recheck():
+                break
+            self._search(enough)
+
     def _search_beyond(self) -> None:
         """Search on though there are rows enough: surfaces of later layers that meet no neuron of this one look alike.
 
@@ -195,10 +199,7 @@ class LayerSearch:
         self._spare, self._fresh = [], True
         self._begin_again()
         patience, self._patience = self._patience, BEYOND
-        for _ in range(RECHECKS):
-            self._search(self._room)
-            if not self._recheck():
-                break
+        self._search_until_confirmed(self._room)
         self._patience = patience
 
     def _part_sides(self) -> None:
@@ -269,12 +270,14 @@ class LayerSearch:
         self._renumber(kept)
 
     def onward(self) -> None:
-        """Search on for one more row with all patience, once the search has ended because it was dear.
+        """Search on for one more row with all patience, once the search has ended.
 
         Raises:
             BudgetExceeded, OracleError, PrecisionError: from the oracle; `result` keeps what was found.
         """
         self._thrifty = False
+        if self._since >= self._most or self._empty >= self._patience.lines:
+            self._begin_again()
         self._search(min(self._width, len(self.result.rows) + 1))
         self._decide(final=True)
         self._followed(self._unfinished(close=True))
