@@ -108,7 +108,7 @@ class _Supposed:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What an attempt at a layer, or at the outputs, may change."""
+    """What an attempt at a layer, or at the outputs, may change; it is restored once at most, without another copy."""
 
     layers: list[list[Row]]
     reports: list[LayerReport]
@@ -228,7 +228,7 @@ class _Run:
         self.doubted = False  # may rows of the layer before be later layers', though there are rows enough?
         self.whole_below = True  # is everything known of the layers before?
         self.search: LayerSearch | None = None  # of the layer before
-        self.supposed: _Supposing | None = None  # if that supposed more to be known than is
+        self.supposing: _Supposing | None = None  # if that supposed more to be known than is
         self.latest: LayerResult | None = None  # of the search that goes on, or went on last
         self.accounted: set[tuple[int, int, int]] = set()  # (layer, row, feature); see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
@@ -261,7 +261,7 @@ class _Run:
                     self.layer(number, width, crew.follow, last, mixed)
                     if mixed:
                         break
-            return self.reckoned(crew) if self.supposed else self.finished(crew)
+            return self.reckoned(crew) if self.supposing else self.finished(crew)
 
     def finished(self, crew: Shared) -> Network:
         """The network, from the layers that were searched.
@@ -290,16 +290,16 @@ class _Run:
         again with what is missing reckoned with. If that does no better, the outputs are solved over the first rows
         with ever more points left out.
         """
-        assert self.supposed is not None
-        supposed, after = self.supposed, self.kept()
+        assert self.supposing is not None
+        supposing, after = self.supposing, self.kept()
         with suppress(_Incomplete):
             return self.finished(crew)
-        self.supposed = None
+        self.supposing = None
         with suppress(_Incomplete):
-            self.found(supposed.reckoned(), supposed.width)
+            self.found(supposing.reckoned(), supposing.width)
             return self.finished(crew)
         self.restore(after)
-        self.found(supposed.search, supposed.width)
+        self.found(supposing.search, supposing.width)
         return self.finished(crew)
 
     def contradicted(self) -> bool:
@@ -345,7 +345,7 @@ class _Run:
         Args:
             mixed: are the neurons of all later layers taken for this one's?
         """
-        self.supposed = None
+        self.supposing = None
         candidates, lacking = self.patience.candidates, self.lacking
         whole = not (self.missing or lacking)
         if width is None or mixed or (whole and not self.doubted):
@@ -363,7 +363,7 @@ class _Run:
         fewer = candidates if whole else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
         if len(first.result.rows) > width * (LAST_ROWS if last else MOST_ROWS) and not first.refuted:
-            self.supposed = _Supposing(first, width, reckoned)
+            self.supposing = _Supposing(first, width, reckoned)
             return self.found(first, width)
         after, second = self.kept(), reckoned()
         if len(second.result.rows) >= len(first.result.rows):
@@ -420,9 +420,7 @@ class _Run:
         return _Kept([list(rows) for rows in self.known.layers], deepcopy(self.report.layers), set(self.postponed))
 
     def restore(self, kept: _Kept) -> None:
-        self.known.layers[:] = [list(rows) for rows in kept.layers]
-        self.report.layers[:] = deepcopy(kept.reports)
-        self.postponed = set(kept.postponed)
+        self.known.layers[:], self.report.layers[:], self.postponed = kept.layers, kept.reports, kept.postponed
         self.known.changed()
 
     def attempt(
@@ -552,10 +550,9 @@ class _Run:
         dear = self.search is not None and self.search.dear
         while not result.rows and dear and self.searched_again(LayerSearch.onward):
             result, below = self.solved_outputs()
-        usual = _Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS)
         if not (result.rows or self.whole_below):
-            result, below = self.tried_outputs(usual)
-        if not result.rows and self.supposed:  # then there is more to try before more points are left out
+            result, below = self.tried_outputs(_Supposed(self.missing, self.lacking, LEFT_OUT, ORDERS))
+        if not result.rows and self.supposing:  # then there is more to try before more points are left out
             while not result.rows and self.missing and self.searched_again(LayerSearch.onward):
                 result, below = self.solved_outputs()
             if not result.rows:

@@ -29,7 +29,7 @@ from precise.layers.pieces import factors, joined
 from precise.layers.unseen_sides import unseen_sides, with_sides
 from precise.regions.critical_points import CriticalPoint
 from precise.regions.local_map import Known, Row
-from precise.regions.probe import Probe
+from precise.regions.probe import Point, Probe
 from precise.regions.seldom import seldom_sides, shares_on
 from precise.signatures.completion import MOST_CLOSED, completable, nearly_whole
 from precise.signatures.shares import behind, independent, parallel, spurious
@@ -172,7 +172,7 @@ class LayerSearch:
             self._followed(self._unfinished(close=True))
             if len(self.result.rows) > before:
                 self._recheck()
-        if len(self._known.layers) > 1 and not self.below.separate:
+        if not self.below.separate:
             self._followed(self._lacking_again())
         if self.below.loose:
             self._release()
@@ -609,18 +609,7 @@ class LayerSearch:
         if self._of_below(outcome.row, outcome.lacking):
             self._count("a neuron of the layer below")
             return False
-        if not self._new(outcome.row):
-            self._count("found twice")
-            return False
-        numbers = range(len(self.result.rows))
-        alike = next((n for n in numbers if self._alike(n, outcome.row, outcome.lacking)), None)
-        if alike is not None:
-            self._count("found twice")
-            self._replace(alike, outcome.row, outcome.lacking)
-            return False
-        if len(self.result.rows) >= self._room:
-            if not outcome.lacking:
-                self._spare.append(Assembled(outcome.row, outcome.witness))
+        if not self._further_row(outcome.row, outcome.lacking, outcome.witness):
             self._count("found twice")
             return False
         self._note_lacking(len(self.result.rows), outcome.row, outcome.lacking)
@@ -632,6 +621,20 @@ class LayerSearch:
         self._anew = DRY
         self._progress(len(self.result.rows), self._width if self._width < sys.maxsize else 0)
         return True
+
+    def _further_row(self, row: Row, lacking: Sequence[int], witness: Point) -> bool:
+        """Is this a neuron's that is not known, and is there room for it? Else what it tells is kept."""
+        if not self._new(row):
+            return False
+        numbers = range(len(self.result.rows))
+        alike = next((n for n in numbers if self._alike(n, row, lacking)), None)
+        if alike is not None:
+            self._replace(alike, row, lacking)
+            return False
+        room = len(self.result.rows) < self._room
+        if not (room or lacking):
+            self._spare.append(Assembled(row, witness))
+        return room
 
     def _doubt_row(self, outcome: Outcome) -> None:
         """Keep a row that may be this layer's for the end."""
