@@ -35,6 +35,7 @@ class Assembled:
     checks: int = CONFIRMATIONS
     lacking: tuple[int, ...] = ()  # neurons below whose weight it lacks
     doubted: int = 0  # how often it was met and may have been a deeper layer's; if it was, nothing else is left
+    taken: bool = False  # was it taken before, for all doubt?
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Outcome:
     lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
     doubtful: bool = False  # does nothing but a bend that may be another's speak against the row?
     bent: bool = False  # does a row of its own layer bend its surface, so that it is a deeper layer's?
+    doubted: int = 0  # see `Assembled`
 
 
 class Follower:
@@ -99,8 +101,9 @@ class Follower:
         random = Random(task.seed)
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
-        checks = task.candidate.checks if isinstance(task.candidate, Assembled) else CONFIRMATIONS
-        confirmed, doubtful, bent = self._confirmed(walker, trail, checks, task, random)
+        row = task.candidate if isinstance(task.candidate, Assembled) else None
+        checks, doubted = (row.checks, row.doubted) if row else (CONFIRMATIONS, 0)
+        confirmed, doubtful, bent = self._confirmed(walker, trail, checks, doubted, task, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -114,6 +117,7 @@ class Follower:
             trail.lacking,
             doubtful,
             bent,
+            doubted,
         )
 
     @staticmethod
@@ -139,19 +143,21 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(walker: Walker, trail: Trail, checks: int, task: Task, random: Random) -> tuple[bool, bool, bool]:
+    def _confirmed(
+        walker: Walker, trail: Trail, checks: int, doubted: int, task: Task, random: Random
+    ) -> tuple[bool, bool, bool]:
         """Is the row this layer's; if it is not said to be, is that for a doubt; is it bent by one that is?"""
         if trail.row is None or trail.witness is None:
             return False, False, False
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
-        doubted = task.candidate.doubted if isinstance(task.candidate, Assembled) else 0
         ways = MORE_WAYS if doubted else WAYS
         seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only, ways)
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
         seldom = seen.silent > SILENT * (seen.present + len(seen.absent))  # too little varies to settle a doubt
-        passed = seen.passed or task.evident or len(trail.lacking) == 1
+        before = isinstance(task.candidate, Assembled) and task.candidate.taken  # and was seen to pass another row then
+        passed = seen.passed or before or task.evident or len(trail.lacking) == 1
         taken = known and passed and not seen.deeper and (not seldom if doubted else not seen.doubtful)
         return taken, bool(seen.present) and not seen.deeper and not taken, seen.bent

@@ -158,8 +158,7 @@ class LayerSearch:
         self._search_until_confirmed()
         if self._more and len(self.result.rows) >= self._width:
             self._search_beyond()
-        if len(self.result.rows) < self._width < sys.maxsize and self._doubtful:
-            self._followed(self._doubted_rows())
+        self._followed(self._doubted_rows())
         open_before = self.below.signs is None
         self._decide(final=True)
         if open_before and self.below.signs is not None and len(self.result.rows) < self._width:
@@ -170,6 +169,7 @@ class LayerSearch:
             if self.below.signs is None:
                 self._part_sides()
             self._followed(self._unfinished(close=True))
+            self._followed(entry for entry in self._doubted_rows() if entry.lacking)
             if len(self.result.rows) > before:
                 self._recheck()
         if not self.below.separate:
@@ -224,9 +224,10 @@ class LayerSearch:
 
         A row of this layer is the same in all regions, a deeper surface is another one in each.
         """
-        for entry in sorted(self._doubtful, key=lambda entry: -entry.doubted):
-            if self._new(entry.row):
-                yield entry
+        if self._width < sys.maxsize:
+            for entry in sorted(self._doubtful, key=lambda entry: -entry.doubted):
+                if len(self.result.rows) < self._width and self._new(entry.row):
+                    yield entry
 
     def _turn_idle(self) -> None:
         """Turn around neurons below that are mostly on, though no row acts there: what nothing shows is seldom."""
@@ -453,7 +454,7 @@ class LayerSearch:
         found = zip(self.result.rows, self.result.records, strict=True)
         checks = CONFIRMATIONS if self._last else RECHECKED_AT
         known = [
-            Assembled(row, record.witness, checks, self.result.lacking_of(number))
+            Assembled(row, record.witness, checks, self.result.lacking_of(number), record.doubted, record.doubted > 0)
             for number, (row, record) in enumerate(found)
         ]
         outcomes = list(self._follow(self._tasks(known, again=True), lambda: len(known)))
@@ -614,7 +615,8 @@ class LayerSearch:
             return False
         self._note_lacking(len(self.result.rows), outcome.row, outcome.lacking)
         self.result.rows.append(outcome.row)
-        self.result.records.append(RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness))
+        record = RowRecord(outcome.queries, self._since, outcome.redundant, outcome.witness, outcome.doubted)
+        self.result.records.append(record)
         self._partial.drop(self._vector(outcome.row))
         self._since = self.result.candidates_since = self.result.lines_since = 0
         self._spent = self.result.queries

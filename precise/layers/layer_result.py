@@ -18,6 +18,7 @@ class RowRecord:
     tries: int  # candidates followed since the row before it
     redundant: int  # equations that held beyond full rank
     witness: Point  # a point on the neuron's surface
+    doubted: int = 0  # see `Assembled`
 
 
 @dataclass

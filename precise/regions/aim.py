@@ -13,6 +13,7 @@ from precise.regions.probe import FRACTION_BITS, Point
 
 SPARSE = 0.25  # of the points that are chosen by preactivations have few positive ones
 MOST_ON = 3  # of them
+FAR = 2.0**9  # from the origin, a place from which known hyperplanes may be no nearer than that
 DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
 
 
@@ -54,6 +55,11 @@ def _through(start: Point, step: Vector, beyond: float) -> tuple[Line, int, int]
     unit = 1 << (FRACTION_BITS + exponent)
     more = int(unit * beyond)
     return Line(start, direction), -more, unit + more
+
+
+def outlying(point: Point) -> float:
+    """How many times as long steps should be here as nearer to the origin."""
+    return max(1.0, float(np.linalg.norm([float(c) for c in point])) * 2.0**-FRACTION_BITS / FAR)
 
 
 def to_point(vector: Vector) -> Point:

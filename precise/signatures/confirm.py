@@ -8,14 +8,14 @@ the one on one side of which nothing varies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 from flint import fmpq
 
-from precise.regions.aim import line_between, random_line, random_points, to_point
+from precise.regions.aim import line_between, outlying, random_line, random_points, to_point
 from precise.regions.corners import sides
 from precise.regions.critical_points import Line
 from precise.regions.float_layers import FloatLayers, to_floats
@@ -26,6 +26,7 @@ from precise.regions.walk import Bent, Crossed, Surface, Walker
 
 SAMPLES = 24  # points of a line at which the predicted preactivation is evaluated to find its zeros
 BATCH = 8  # places asked at once
+FURTHER = 64  # looked for behind other rows of the layer, where none of those asked was
 ELSEWHERE = 32  # random points at which the oracle is looked at behind a layer's only neuron
 WAYS = 3  # towards places where the row is absent
 WAY_STEPS = 24  # on each of them
@@ -50,6 +51,30 @@ class Confirmation:
     passed: bool = True  # does it go on as it is past some other row of its layer, if there are enough of them?
 
 
+@dataclass
+class _Seen:
+    """What was seen at predicted places."""
+
+    walker: Walker
+    present: list[Surface] = field(default_factory=list)
+    absent: list[Surface] = field(default_factory=list)
+    silent: list[Surface] = field(default_factory=list)
+
+    @property
+    def looked(self) -> int:
+        return len(self.present) + len(self.absent) + len(self.silent)
+
+    def look(self, batch: Sequence[Surface]) -> None:
+        """2 queries a place, 2 more where the surface is not."""
+        for surface, there in zip(batch, self.walker.all_present(batch), strict=True):
+            if there:
+                self.present.append(surface)
+            elif self.walker.silent(surface.plane, surface.point):
+                self.silent.append(surface)
+            else:
+                self.absent.append(surface)
+
+
 def confirm(
     walker: Walker,
     row: Row,
@@ -71,20 +96,19 @@ def confirm(
         only: has the layer no other neuron?
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row.without(lacking)]])
-    looked = 0
-    present: list[Surface] = []
-    absent: list[Surface] = []
-    silent: list[Surface] = []
+    seen = _Seen(walker)
     told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(known, place, lacking))
-    while batch := list(islice(told, min(BATCH, wanted - looked))):
-        looked += len(batch)
-        for surface, seen in zip(batch, walker.all_present(batch), strict=True):
-            if seen:
-                present.append(surface)
-            elif walker.silent(surface.plane, surface.point):
-                silent.append(surface)
-            else:
-                absent.append(surface)
+    while batch := list(islice(told, min(BATCH, wanted - seen.looked))):
+        seen.look(batch)
+    passed = _passes(walker.known, row, [surface.point for surface in seen.present])
+    if seen.present and not (passed or seen.absent):
+        fresh = (
+            place for place in _places(known, witness, FURTHER, generator, lacking) if _told(known, place, lacking)
+        )
+        before = len(seen.present)
+        seen.look(_passing(walker.known, row, seen.present[0], fresh))
+        passed = len(seen.present) > before
+    present, absent, silent = seen.present, seen.absent, seen.silent
     deeper = only and not _ends_all(walker, known, present, generator)
     doubtful = bent_by_own = False
     if present and (absent or silent) and not deeper:
@@ -102,7 +126,6 @@ def confirm(
                 continue
             deeper, doubtful, bent_by_own = True, False, own
             break
-    passed = _passes(walker.known, row, [surface.point for surface in present])
     return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful, bent_by_own, passed)
 
 
@@ -111,12 +134,28 @@ def _passes(known: Known, row: Row, points: Sequence[Point]) -> bool:
 
     A surface of a deeper layer is a row's as long as the neurons of its layer keep their states.
     """
-    either = (row, row.negated())
-    others = [n for n, other in enumerate(known.layers[-1]) if other not in either and not other.linear]
+    others = _others(known, row)
     if len(known.layers) == 1 or min(len(others), len(known.layers[-2])) < OTHERS or not points:
         return True  # the first layer's have planes throughout
     values = known.preactivations(points)[-1]
     return any(len({at[n] > 0 for at in values}) == 2 for n in others)
+
+
+def _passing(known: Known, row: Row, seen: Surface, places: Iterable[Surface]) -> list[Surface]:
+    """Predicted places behind other rows of the layer, from where the row was seen; a few at most."""
+    others, (here,) = _others(known, row), known.preactivations([seen.point])[-1]
+
+    def behind_another(place: Surface) -> bool:
+        (there,) = known.preactivations([place.point])[-1]
+        return any((here[n] > 0) != (there[n] > 0) for n in others)
+
+    return list(islice(filter(behind_another, places), BATCH))
+
+
+def _others(known: Known, row: Row) -> list[int]:
+    """The layer's other rows that change their state somewhere."""
+    either = (row, row.negated())
+    return [n for n, other in enumerate(known.layers[-1]) if other not in either and not other.linear]
 
 
 def _ends_all(walker: Walker, known: Known, present: Sequence[Surface], generator: np.random.Generator) -> bool:
@@ -188,7 +227,7 @@ def _line_near(witness: Point, generator: np.random.Generator, first: bool) -> t
     """first: is it the first layer's? Far out, a row of it is told from deeper ones only in regions as far apart."""
     away = np.log2(np.linalg.norm(to_floats([witness])[0]) + 1.0)
     nearest, farthest = (away - 8, away + 2) if first and away > FAR_OUT else NEAR
-    scale = 2.0 ** generator.uniform(nearest, farthest)
+    scale = 2.0 ** generator.uniform(nearest, farthest) * (1.0 if first else outlying(witness))
     ends = scale * generator.standard_normal((2, len(witness)))
     return line_between(displaced(witness, ends[0]), displaced(witness, ends[1]))
 

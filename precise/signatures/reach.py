@@ -17,7 +17,7 @@ import numpy as np
 from flint import fmpq
 
 from precise.equations.open_row import OpenRow, absent_unknowns
-from precise.regions.aim import random_points, to_point
+from precise.regions.aim import outlying, random_points, to_point
 from precise.regions.climb import Score, climb, highest
 from precise.regions.corners import cross
 from precise.regions.float_layers import FloatLayers, to_floats, usual_size, usual_sizes
@@ -230,7 +230,7 @@ class Reach:
 
     def _around(self, count: int) -> Vector:
         """Points at all distances from the place where the surface was seen."""
-        scales = 2.0 ** self._generator.uniform(-10, 6, size=(count, 1))
+        scales = outlying(self._witness) * 2.0 ** self._generator.uniform(-10, 6, size=(count, 1))
         steps = scales * self._generator.standard_normal((count, self._known.inputs))
         points: Vector = to_floats([self._witness])[0] + steps
         return points

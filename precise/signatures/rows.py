@@ -19,6 +19,7 @@ from precise.arithmetic import primitive
 from precise.equations.partial_rows import PartialRow, partial_row
 from precise.equations.row_system import RowSystem
 from precise.equations.superfluous import superfluous
+from precise.regions.aim import outlying
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import Point
@@ -106,7 +107,7 @@ class RowSearch:
         while lost < LOST_STEPS and stalled < STALLED_STEPS and wandered < WANDER_STEPS:
             wandered += deeper
             trail.steps += 1
-            event = self.walker.step(surface, self._aim(surface, visited, lost), self._reach())
+            event = self.walker.step(surface, self._aim(surface, visited, lost), self._reach(surface))
             if isinstance(event, Bent):
                 return event.lower
             if isinstance(event, Lost):
@@ -186,9 +187,9 @@ class RowSearch:
 
     # -- where to go -----------------------------------------------------------------------------------------------
 
-    def _reach(self) -> float:
+    def _reach(self, surface: Surface) -> float:
         low, high = np.log2(FARTHEST)
-        return float(2.0 ** self._generator.uniform(low, high))
+        return float(2.0 ** self._generator.uniform(low, high)) * outlying(surface.point)
 
     def _aim(self, surface: Surface, visited: set[tuple[int, bool]], lost: int) -> Vector:
         """Towards a neuron whose other side was not seen yet, away from the one crossed last, with some noise."""

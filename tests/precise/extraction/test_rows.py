@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -126,6 +127,7 @@ def test_a_deeper_surface_is_told_from_a_row_on_the_way() -> None:
 def test_a_row_goes_on_past_others_of_its_layer_and_a_deeper_surface_does_not() -> None:
     """A deeper surface is a row as long as the neurons that feed it keep their states."""
     passing, passed, refused = [], [], []
+    once, once_deeper = [], []  # from one place alone, so that others are looked for behind other rows
     for seed in range(2):
         network = random_network([7, 6, 8, 4, 2], seed)
         rows, above = rows_of(network, 1), network.layers[2]
@@ -136,6 +138,7 @@ def test_a_row_goes_on_past_others_of_its_layer_and_a_deeper_surface_does_not() 
             seen = places(walker, row, seed)
             if seen:
                 passing.append(confirm(walker, row, seen[0].point, 48, True, np.random.default_rng(seed)))
+                once.append(confirm(walker, row, seen[0].point, 1, True, np.random.default_rng(seed)))
         deeper = Known(7, [*whole.layers, rows_of(network, 2)])
         lines = [random_line(deeper, np.random.default_rng(seed * 100 + n)) for n in range(4)]
         for line in lines:
@@ -154,10 +157,33 @@ def test_a_row_goes_on_past_others_of_its_layer_and_a_deeper_surface_does_not() 
                     if seen:
                         told = confirm(walker, impostor, seen[0].point, 48, True, np.random.default_rng(seed))
                         (refused if told.deeper else passed).append(told)
+                        once_deeper.append(confirm(walker, impostor, seen[0].point, 1, True, np.random.default_rng(5)))
     assert len(passing) >= 6
     assert all(told.passed and not told.bent for told in passing)
     assert sum(told.bent for told in refused) > len(refused) // 2 > 1
     assert not any(told.passed and told.present > len(told.absent) for told in passed)
+    assert len(once) >= 6
+    assert all(told.passed and told.present > 1 for told in once if not told.silent)
+    assert not any(told.passed and told.present > len(told.absent) and not told.deeper for told in once_deeper)
+
+
+def test_a_surface_that_is_met_far_out_is_followed_back_to_where_its_neurons_are() -> None:
+    found = []
+    for seed in range(4):
+        network = random_network([7, 6, 8, 4, 2], seed)
+        walker, rows = walker_below(network, 1), rows_of(network, 1)
+        known = Known(7, [rows_of(network, 0), rows])
+        rays = np.random.default_rng(seed).standard_normal((64, 7)) * 2.0**16
+        ends = [to_point(ray) for ray in rays]
+        for row in rows:
+            alone = Known(7, [known.layers[0], [row]])
+            surfaces = [s for a, b in pairwise(ends) for s in _between(alone, a, b)]
+            seen = next((s for s in surfaces if walker.present(s.plane, s.point)), None)
+            if seen is not None:
+                trail = RowSearch(walker, True, Random(seed)).follow(seen)
+                found.append(trail.row is not None)
+    assert len(found) >= 16
+    assert sum(found) >= len(found) * 0.75
 
 
 def test_far_out_a_deeper_surface_is_told_from_a_row_as_well() -> None:
