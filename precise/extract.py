@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, product
 from random import Random
 from time import perf_counter
 
@@ -71,11 +71,14 @@ MOST_ROWS = 0.5  # of a layer: more are found without what is missing below only
 LAST_ROWS = 0.25  # of the last hidden layer: what of it is missing then is found at the end, or it is searched again
 EXPLAINED_LINES = 4  # lines for a layer when all critical points that the search before it met were explained
 SETTLED_LINES = 16  # without a critical point that the layers so far do not explain, before these are taken for all
+EXPLAINED = f"the layers before explain all that {SETTLED_LINES} lines met"
 FRUITLESS = 6  # searches for overlooked neurons that meet none, though the copy is wrong somewhere
 BEYOND = 3  # missing neurons, at most, for which larger inputs than any box's are looked at where all was explained
 RETURNS = 4  # searches of the last hidden layer, or for overlooked neurons, that follow a point which is not explained
 RETURN_LINES = 6  # from that point to places where neurons are known, and as many to random points
 LOOKED_AT = 256  # points at which two copies are compared
+NEAR = (8.0, 1.0, 0.25)  # boxes around the origin in which a copy is looked for when there is none everywhere
+NEAR_SCALES = (0.125, 0.25, *SCALES)  # in which it is compared with the oracle
 SMALLEST_SLICE = 8  # inputs: with fewer, a surface has too few slopes to check that it is one neuron's
 
 NARROW = 5  # features or neurons of a layer: surfaces of later ones may meet none of so few neurons
@@ -113,6 +116,15 @@ class _Kept:
     layers: list[list[Row]]
     reports: list[LayerReport]
     postponed: set[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """The layers up to one, as they were found, and what is missing of it."""
+
+    kept: _Kept
+    missing: int
+    lacking: frozenset[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -173,6 +185,7 @@ def extract(
         run = _Run(oracle, widths, number, workers, patience, progress, earlier)
         network, hopeful = run.ended()
         if not hopeful or len(earlier) + 1 >= attempts:
+            network = run.near_origin() if hopeful else network
             break
         earlier.append(EarlierRun(number, run.report.outcome, oracle.queries, perf_counter() - start))
     run.report.queries = oracle.queries
@@ -233,6 +246,7 @@ class _Run:
         self.accounted: set[tuple[int, int, int]] = set()  # (layer, row, feature); see OutputResult
         self.wrong: list[Point] = []  # where the copy is known to be wrong
         self.settled = False  # do the layers so far explain all, so that no later one is searched?
+        self.stages: list[_Stage] = []  # one a layer, as long as nothing behind it is known
         self.explained = False  # did the search of the layer before meet no critical point but those of known neurons?
 
     def ended(self) -> tuple[Network | None, bool]:
@@ -259,6 +273,7 @@ class _Run:
                         self.settled, self.missing, self.whole_below = True, max(1, self.missing), False
                         break
                     self.layer(number, width, crew.follow, last, mixed)
+                    self.stages.append(_Stage(self.kept(), self.missing, self.lacking))
                     if mixed:
                         break
             return self.reckoned(crew) if self.supposing else self.finished(crew)
@@ -301,6 +316,54 @@ class _Run:
         self.restore(after)
         self.found(supposing.search, supposing.width)
         return self.finished(crew)
+
+    def near_origin(self) -> Network | None:
+        """A copy that is right near the origin alone, where there is none that is right farther out.
+
+        Few neurons of deep layers change their state there. So the first layers may be all that acts, and the outputs
+        are solved over these, from points near the origin.
+        """
+        before, said = self.kept(), self.report.outcome
+        try:
+            with shared(self.probe, self.workers) as crew:
+                for stage, near in product(reversed(self.stages), NEAR):
+                    self.restore(deepcopy(stage.kept))
+                    self.missing, self.lacking, self.whole_below = stage.missing, stage.lacking, False
+                    self.accounted, self.wrong = set(), []
+                    with suppress(_Incomplete):
+                        network = self.right_near(near, crew)
+                        self.report.outcome += f" Farther out: {said}"
+                        return network
+        except (BudgetExceeded, OracleError, PrecisionError):
+            pass  # the outcome says already why there is no network
+        except KeyboardInterrupt:
+            self.report.interrupted = True
+        self.restore(before)
+        self.report.outcome = said
+        return None
+
+    def right_near(self, near: float, crew: Shared) -> Network:
+        """The copy over the layers as they are.
+
+        Raises:
+            _Incomplete: it is not right near the origin.
+        """
+        with self.stage("near the origin"):
+            supposed = _Supposed(max(1, self.missing), self.lacking, leave_open=True)
+            result, below = self.solve_outputs(supposed, near=near)
+        if not result.rows:
+            raise _Incomplete(result.reason)
+        self._signed(len(self.known.layers), below)
+        for number, report in enumerate(self.report.layers):
+            zero = {(i + 1, p + 1) for i, p in self.taken_as_zero(number)} if number else set[tuple[int, int]]()
+            report.lacking = sorted({*report.lacking, *zero})
+        outputs = self.hand_through(result.rows, "nothing behind the layer before changes its state near the origin")
+        columns = self.columns(outputs, crew)
+        network = self.assembled(outputs, columns, DOMAIN)
+        with self.stage("fresh points"):
+            agreed = agreement(network, self.oracle, self.random, self.fresh_points, NEAR_SCALES)
+        self.compare(agreed, network, self.assembled(outputs, columns, FARTHER))
+        return network
 
     def contradicted(self) -> bool:
         """Whether the oracle answers what it was asked before in another way; then the outcome says so first."""
@@ -391,14 +454,14 @@ class _Run:
             self.restore(before)
         return bool(result.rows)
 
-    def hand_through(self, outputs: tuple[OutputRow, ...]) -> tuple[OutputRow, ...]:
+    def hand_through(self, outputs: tuple[OutputRow, ...], why: str = EXPLAINED) -> tuple[OutputRow, ...]:
         """Layers that are not searched: they hand on linearly what the layers before do."""
         assert self.hidden is not None
         for width in self.hidden[len(self.known.layers) :]:
             rows, outputs = handed_through(outputs)
             self.known.layers.append(rows)
             report = LayerReport(len(self.known.layers), width, always_active=len(rows))
-            report.notes = [f"not searched: the layers before explain all that {SETTLED_LINES} lines met"]
+            report.notes = [f"not searched: {why}"]
             self.report.layers.append(report)
         self.known.changed()
         return outputs
@@ -613,7 +676,9 @@ class _Run:
         self.found(self.search, report.width)
         return len(rows) > before
 
-    def solve_outputs(self, supposed: _Supposed, random: Random | None = None) -> tuple[OutputResult, LayerBelow]:
+    def solve_outputs(
+        self, supposed: _Supposed, random: Random | None = None, near: float | None = None
+    ) -> tuple[OutputResult, LayerBelow]:
         random, index = random or self.random, len(self.known.layers) - 1
         missing, lacking = supposed.missing, supposed.lacking
         ignored, ignored_lacking = self.missing - missing, self.lacking - lacking
@@ -631,6 +696,7 @@ class _Run:
             unknown,
             supposed.orders,
             supposed.leave_open,
+            near,
         )
         return result, below
 
@@ -812,7 +878,7 @@ class _Run:
             domain = stated_box(agreed.scale, nearest)
             asked = points * sum(scale <= domain for scale in SCALES) // len(SCALES)
             if domain and not asked:
-                asked = points // len(SCALES)
+                asked = points
                 domain = agreement(network, self.oracle, self.random, asked, (domain,)).scale
             if domain < DOMAIN:
                 unidentified = unidentified or twins

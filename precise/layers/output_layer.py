@@ -98,6 +98,7 @@ def solve_outputs(
     lacking: Set[tuple[int, int, int]] = frozenset(),
     orders: int = 1,
     leave_open: bool = False,
+    near: float | None = None,
 ) -> OutputResult:
     """Solve every output from regions on both sides of every last-layer neuron and from fresh random regions.
 
@@ -113,6 +114,7 @@ def solve_outputs(
         orders: in which points are taken where some may contradict: those that come first count as right.
         leave_open: beside a free linear part, take coefficients that nothing tells as 0: the points avoid lacking
             weights, so that perhaps none has their sides.
+        near: the largest coordinate of points; None: they are wherever the known part changes.
     """
     generator = np.random.default_rng(random.getrandbits(64))
     tests = directions(known.inputs, random, SLOPES)
@@ -124,7 +126,7 @@ def solve_outputs(
     if orders > 1:
         del guesses[1:-1]  # each of them would be tried in all orders
     avoided = lacking - {(len(known.layers) - 1, i, p) for i, p in guesses[0].pairs}
-    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)]
+    points = [p for n, w in enumerate(witnesses) for p in both_sides(known, n, w)] if near is None else []
     base = len(known.layers[-1]) * (2 if below.separate else 1) + 1
     zero = superfluous(known, len(known.layers) - 1) if below.free else []
     rounds: list[list[_Region]] = []
@@ -136,9 +138,9 @@ def solve_outputs(
         told: list[_Told] = []
         for number, count in enumerate(FRESH_POINTS):
             if number == len(rounds):
-                points += [_random_point(known, generator) for _ in range(count)]
+                points += _random_points(known, generator, count, near)
                 rounds.append(_regions(probe, known, points, tests, avoided, guesses[0]))
-                points = _unusual(known, generator, count)
+                points = _unusual(known, generator, count) if near is None else []
             regions = [at for at in rounds[number] if not weights.left_alone(at.pattern)]
             told += [region.told(weights, below.separate) for region in regions]
             systems, used, refused = _agreeing(told, probe.oracle.output_width, unknowns, share, orders, random, zero)
@@ -147,7 +149,7 @@ def solve_outputs(
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        idle = _leave_idle(systems, used, base) if (left_out or lacking) and used else set[int]()
+        idle = _leave_idle(systems, used, base) if (left_out or lacking or near) and used else set[int]()
         unknown = {n for system in systems for n, determined in enumerate(system.determined()) if not determined}
         checked = all(system.redundant for system in systems)
         answers = _answers(systems, base, 0 if leave_open and below.free and checked else base)
@@ -415,8 +417,13 @@ def _unusual(known: Known, generator: np.random.Generator, count: int) -> list[P
     return [to_point(point) for point in Extremes(known, True, generator).points(count)]
 
 
-def _random_point(known: Known, generator: np.random.Generator) -> Point:
-    return random_line(known, generator)[0].origin
+def _random_points(known: Known, generator: np.random.Generator, count: int, near: float | None) -> list[Point]:
+    """Half of those near the origin are nearer still: there fewer neurons that are not known change their state."""
+    if near is None:
+        return [random_line(known, generator)[0].origin for _ in range(count)]
+    inside = near * generator.uniform(-1.0, 1.0, size=(count, known.inputs))
+    inside[::2] *= generator.uniform(0.0, 1.0, size=(len(inside[::2]), 1))
+    return [to_point(point) for point in inside]
 
 
 def combined(outputs: Sequence[OutputRow], choice: Sequence[int]) -> OutputRow:
