@@ -101,7 +101,9 @@ def confirm(
     while batch := list(islice(told, min(BATCH, wanted - seen.looked))):
         seen.look(batch)
     passed = _passes(walker.known, row, [surface.point for surface in seen.present])
-    if seen.present and not (passed or seen.absent):
+    if (
+        lacking and seen.present and not (passed or seen.absent)
+    ):  # other rows are met again, this one may be told nowhere else
         fresh = (
             place for place in _places(known, witness, FURTHER, generator, lacking) if _told(known, place, lacking)
         )
