@@ -111,7 +111,7 @@ class _Supposed:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What an attempt at a layer, or at the outputs, may change; it is restored once at most, without another copy."""
+    """What an attempt at a layer, or at the outputs, may change; restoring it makes no copy, so that it serves once."""
 
     layers: list[list[Row]]
     reports: list[LayerReport]
@@ -329,7 +329,7 @@ class _Run:
                 for stage, near in product(reversed(self.stages), NEAR):
                     self.restore(deepcopy(stage.kept))
                     self.missing, self.lacking, self.whole_below = stage.missing, stage.lacking, False
-                    self.accounted, self.wrong = set(), []
+                    self.wrong = []
                     with suppress(_Incomplete):
                         network = self.right_near(near, crew)
                         self.report.outcome += f" Farther out: {said}"
@@ -351,17 +351,11 @@ class _Run:
         with self.stage("near the origin"):
             supposed = _Supposed(max(1, self.missing), self.lacking, leave_open=True)
             result, below = self.solve_outputs(supposed, near=near)
-        if not result.rows:
-            raise _Incomplete(result.reason)
-        self._signed(len(self.known.layers), below)
+        rows = self.noted(result, below)
         for number, report in enumerate(self.report.layers):
-            zero = {(i + 1, p + 1) for i, p in self.taken_as_zero(number)} if number else set[tuple[int, int]]()
-            report.lacking = sorted({*report.lacking, *zero})
-        outputs = self.hand_through(result.rows, "nothing behind the layer before changes its state near the origin")
-        columns = self.columns(outputs, crew)
-        network = self.assembled(outputs, columns, DOMAIN)
-        with self.stage("fresh points"):
-            agreed = agreement(network, self.oracle, self.random, self.fresh_points, NEAR_SCALES)
+            report.lacking = sorted({*report.lacking, *((i + 1, p + 1) for i, p in self.taken_as_zero(number))})
+        outputs = self.hand_through(rows, "nothing behind the layer before changes its state near the origin")
+        columns, network, agreed = self.whole(outputs, crew, NEAR_SCALES)
         self.compare(agreed, network, self.assembled(outputs, columns, FARTHER))
         return network
 
@@ -627,6 +621,14 @@ class _Run:
         ):
             if not (result.rows or self.whole_below):
                 result, below = self.tried_outputs(supposed)
+        return self.noted(result, below)
+
+    def noted(self, result: OutputResult, below: LayerBelow) -> tuple[OutputRow, ...]:
+        """The outputs, once what solving them told is noted.
+
+        Raises:
+            _Incomplete: they were not solved.
+        """
         self.report.output_equations = result.redundant
         self.report.layers[-1].together = sorted((i + 1, p + 1) for i, p in result.together)
         self.accounted = {(len(self.known.layers) - 1, i, p) for i, p in result.accounted}
@@ -818,12 +820,14 @@ class _Run:
         before, after = right_at(self.probe, points, copies)
         return after >= before
 
-    def whole(self, outputs: Sequence[OutputRow], crew: Shared) -> tuple[Sequence[Sequence[fmpq]], Network, Agreement]:
+    def whole(
+        self, outputs: Sequence[OutputRow], crew: Shared, scales: Sequence[float] = SCALES
+    ) -> tuple[Sequence[Sequence[fmpq]], Network, Agreement]:
         """The columns outside the slice, the network with them, and what fresh points show of it."""
         columns = self.columns(outputs, crew)
         network = self.assembled(outputs, columns, DOMAIN)
         with self.stage("fresh points"):
-            return columns, network, agreement(network, self.oracle, self.random, self.fresh_points)
+            return columns, network, agreement(network, self.oracle, self.random, self.fresh_points, scales)
 
     def columns(self, outputs: Sequence[OutputRow], crew: Shared) -> Sequence[Sequence[fmpq]]:
         with self.stage("columns outside the slice"):

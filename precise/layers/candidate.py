@@ -35,7 +35,7 @@ class Assembled:
     checks: int = CONFIRMATIONS
     lacking: tuple[int, ...] = ()  # neurons below whose weight it lacks
     doubted: int = 0  # how often it was met and may have been a deeper layer's; if it was, nothing else is left
-    taken: bool = False  # was it taken before, for all doubt?
+    taken: bool = False  # was it taken before, for all doubt, as it was seen to pass another row?
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,8 @@ class Follower:
         random = Random(task.seed)
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
-        row = task.candidate if isinstance(task.candidate, Assembled) else None
-        checks, doubted = (row.checks, row.doubted) if row else (CONFIRMATIONS, 0)
-        confirmed, doubtful, bent = self._confirmed(walker, trail, checks, doubted, task, random)
+        entry = task.candidate if isinstance(task.candidate, Assembled) else None
+        confirmed, doubtful, bent = self._confirmed(walker, trail, entry, task, random)
         return Outcome(
             trail.row,
             confirmed,
@@ -117,7 +116,7 @@ class Follower:
             trail.lacking,
             doubtful,
             bent,
-            doubted,
+            entry.doubted if entry else 0,
         )
 
     @staticmethod
@@ -144,20 +143,20 @@ class Follower:
 
     @staticmethod
     def _confirmed(
-        walker: Walker, trail: Trail, checks: int, doubted: int, task: Task, random: Random
+        walker: Walker, trail: Trail, entry: Assembled | None, task: Task, random: Random
     ) -> tuple[bool, bool, bool]:
         """Is the row this layer's; if it is not said to be, is that for a doubt; is it bent by one that is?"""
         if trail.row is None or trail.witness is None:
             return False, False, False
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
+        checks, doubted, taken = (entry.checks, entry.doubted, entry.taken) if entry else (CONFIRMATIONS, 0, False)
         ways = MORE_WAYS if doubted else WAYS
         seen = confirm(walker, trail.row, trail.witness, checks, task.whole, generator, lacking, task.only, ways)
         supposed = isinstance(task.candidate, Unfinished) and task.candidate.supposed and not seen.absent
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
         seldom = seen.silent > SILENT * (seen.present + len(seen.absent))  # too little varies to settle a doubt
-        before = isinstance(task.candidate, Assembled) and task.candidate.taken  # and was seen to pass another row then
-        passed = seen.passed or before or task.evident or len(trail.lacking) == 1
+        passed = seen.passed or taken or task.evident or len(trail.lacking) == 1
         taken = known and passed and not seen.deeper and (not seldom if doubted else not seen.doubtful)
         return taken, bool(seen.present) and not seen.deeper and not taken, seen.bent

@@ -224,10 +224,9 @@ class LayerSearch:
 
         A row of this layer is the same in all regions, a deeper surface is another one in each.
         """
-        if self._width < sys.maxsize:
-            for entry in sorted(self._doubtful, key=lambda entry: -entry.doubted):
-                if len(self.result.rows) < self._width and self._new(entry.row):
-                    yield entry
+        for entry in sorted(self._doubtful, key=lambda entry: -entry.doubted):
+            if len(self.result.rows) < self._width < sys.maxsize and self._new(entry.row):
+                yield entry
 
     def _turn_idle(self) -> None:
         """Turn around neurons below that are mostly on, though no row acts there: what nothing shows is seldom."""

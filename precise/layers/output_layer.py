@@ -149,7 +149,7 @@ def solve_outputs(
         if refused is not None:
             failed = failed or _contradicted(systems, refused)
             continue
-        idle = _leave_idle(systems, used, base) if (left_out or lacking or near) and used else set[int]()
+        idle = _leave_idle(systems, used, base) if (left_out or lacking or near is not None) and used else set[int]()
         unknown = {n for system in systems for n, determined in enumerate(system.determined()) if not determined}
         checked = all(system.redundant for system in systems)
         answers = _answers(systems, base, 0 if leave_open and below.free and checked else base)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from precise.regions.critical_points import Line
+from precise.regions.float_layers import to_floats
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known, Row
 from precise.regions.probe import FRACTION_BITS, Point
@@ -59,7 +60,7 @@ def _through(start: Point, step: Vector, beyond: float) -> tuple[Line, int, int]
 
 def outlying(point: Point) -> float:
     """How many times as long steps should be here as nearer to the origin."""
-    return max(1.0, float(np.linalg.norm([float(c) for c in point])) * 2.0**-FRACTION_BITS / FAR)
+    return max(1.0, float(np.linalg.norm(to_floats([point])[0])) / FAR)
 
 
 def to_point(vector: Vector) -> Point:

@@ -97,18 +97,13 @@ def confirm(
     """
     known = Known(walker.known.inputs, [*walker.known.layers[:-1], [row.without(lacking)]])
     seen = _Seen(walker)
-    told = (place for place in _places(known, witness, wanted, generator, lacking) if _told(known, place, lacking))
-    while batch := list(islice(told, min(BATCH, wanted - seen.looked))):
+    places = _places(known, witness, wanted, generator, lacking)
+    while batch := list(islice(places, min(BATCH, wanted - seen.looked))):
         seen.look(batch)
     passed = _passes(walker.known, row, [surface.point for surface in seen.present])
-    if (
-        lacking and seen.present and not (passed or seen.absent)
-    ):  # other rows are met again, this one may be told nowhere else
-        fresh = (
-            place for place in _places(known, witness, FURTHER, generator, lacking) if _told(known, place, lacking)
-        )
-        before = len(seen.present)
-        seen.look(_passing(walker.known, row, seen.present[0], fresh))
+    if lacking and seen.present and not (passed or seen.absent):  # others are met again, this one is told in few places
+        before, further = len(seen.present), _places(known, witness, FURTHER, generator, lacking)
+        seen.look(_passing(walker.known, row, seen.present[0], further))
         passed = len(seen.present) > before
     present, absent, silent = seen.present, seen.absent, seen.silent
     deeper = only and not _ends_all(walker, known, present, generator)
@@ -189,7 +184,7 @@ def _places(
     floats, first = FloatLayers(known), len(known.layers) == 1
     for attempt in range(8 * wanted):
         line = random_line(known, generator) if attempt < 4 * wanted else _line_near(witness, generator, first)
-        yield from predicted(known, line, generator, floats, lacking)
+        yield from (at for at in predicted(known, line, generator, floats, lacking) if _told(known, at, lacking))
 
 
 def _told(known: Known, place: Surface, lacking: Sequence[int]) -> bool:
