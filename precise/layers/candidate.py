@@ -81,8 +81,19 @@ class Outcome:
     acting: frozenset[int] = frozenset()  # sides of neurons below that are certain to act
     lacking: tuple[int, ...] = ()  # features whose weight in the row is not known, only its sign where it is large
     doubtful: bool = False  # does nothing but a bend that may be another's speak against the row?
+    unopposed: bool = False  # or does nothing at all, but that it passes no other row where it was asked?
     bent: bool = False  # does a row of its own layer bend its surface, so that it is a deeper layer's?
     doubted: int = 0  # see `Assembled`
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Whether a row is its layer's; see `Outcome`."""
+
+    confirmed: bool = False
+    doubtful: bool = False
+    unopposed: bool = False
+    bent: bool = False
 
 
 class Follower:
@@ -102,11 +113,11 @@ class Follower:
         walker = self._prepared(task, random)
         trail = self._trail(walker, task, random)
         entry = task.candidate if isinstance(task.candidate, Assembled) else None
-        confirmed, doubtful, bent = self._confirmed(walker, trail, entry, task, random)
+        judged = self._judged(walker, trail, entry, task, random)
         return Outcome(
             trail.row,
-            confirmed,
-            PREDICTION_FAILED if trail.row and not confirmed else trail.end,
+            judged.confirmed,
+            PREDICTION_FAILED if trail.row and not judged.confirmed else trail.end,
             trail.system.redundant if trail.system else 0,
             self._probe.queries - asked,
             self._probe.calibration,
@@ -114,8 +125,9 @@ class Follower:
             trail.partial,
             trail.acting,
             trail.lacking,
-            doubtful,
-            bent,
+            judged.doubtful,
+            judged.unopposed,
+            judged.bent,
             entry.doubted if entry else 0,
         )
 
@@ -142,12 +154,10 @@ class Follower:
         return self._walker
 
     @staticmethod
-    def _confirmed(
-        walker: Walker, trail: Trail, entry: Assembled | None, task: Task, random: Random
-    ) -> tuple[bool, bool, bool]:
-        """Is the row this layer's; if it is not said to be, is that for a doubt; is it bent by one that is?"""
+    def _judged(walker: Walker, trail: Trail, entry: Assembled | None, task: Task, random: Random) -> _Judged:
+        """Is the row this layer's?"""
         if trail.row is None or trail.witness is None:
-            return False, False, False
+            return _Judged()
         generator = np.random.default_rng(random.getrandbits(64))
         lacking = (*trail.lacking, *task.postponed)
         checks, doubted, taken = (entry.checks, entry.doubted, entry.taken) if entry else (CONFIRMATIONS, 0, False)
@@ -157,6 +167,9 @@ class Follower:
         mostly = supposed or seen.present > len(seen.absent)
         known = mostly or (doubted >= OFTEN and seen.present >= LEAST_PRESENT)
         seldom = seen.silent > SILENT * (seen.present + len(seen.absent))  # too little varies to settle a doubt
+        unopposed = bool(seen.present) and not (seen.absent or seen.silent or seen.deeper)
         passed = seen.passed or taken or task.evident or len(trail.lacking) == 1
+        passed = passed or (doubted > 0 and seen.alone and unopposed)  # then nothing could tell more
         taken = known and passed and not seen.deeper and (not seldom if doubted else not seen.doubtful)
-        return taken, bool(seen.present) and not seen.deeper and not taken, seen.bent
+        doubtful = bool(seen.present) and not seen.deeper and not taken
+        return _Judged(taken, doubtful, doubtful and unopposed, seen.bent)

@@ -148,6 +148,7 @@ class LayerSearch:
         self._behind: list[tuple[Row, Row]] = []  # such ones, and the only neuron of this layer that feeds them
         self._spare: list[Assembled] = []  # rows that passed when there were enough
         self._doubtful: list[Assembled] = []  # rows that are this layer's if nothing else is left
+        self._unopposed: list[Assembled] = []  # those of them that nothing speaks against, to be asked at more places
 
     def run(self) -> LayerResult:
         """Search until all rows are known or patience ends.
@@ -380,7 +381,13 @@ class LayerSearch:
                 raise OracleError(said)
 
     def _dry_spell(self) -> None:
-        """Now and then, search anew for the open parts of rows, and go on without what keeps rows from being whole."""
+        """Now and then, search anew for the open parts of rows, and go on without what keeps rows from being whole.
+
+        Rows that nothing speaks against are asked at more places first: a neuron that is rarely on passes few others.
+        """
+        if self._dry:
+            self._suggested += [entry for entry in self._unopposed if self._new(entry.row)]
+            self._unopposed = []
         if self._since >= WITHOUT_WHEN_DRY and self.below.separate and not self._due:
             self._assume()
         if self._since < self._anew:
@@ -495,7 +502,9 @@ class LayerSearch:
         later = self._patience.later if self.result.rows else None
         most = self._patience.candidates if later is None else later
         tries = [record.tries for record in self.result.records]
-        return min(most, max(self._patience.least, RARER * max(tries))) if tries and self._width < sys.maxsize else most
+        if not tries or self._width == sys.maxsize or self._lines.rays_left:
+            return most
+        return min(most, max(self._patience.least, RARER * max(tries)))
 
     @property
     def dear(self) -> bool:
@@ -645,6 +654,7 @@ class LayerSearch:
         if number is None:
             entry = Assembled(outcome.row, outcome.witness, RECHECKED_AT, outcome.lacking, doubted=1)
             self._doubtful.append(entry)
+            self._unopposed += [entry] if outcome.unopposed else []
         else:
             self._doubtful[number] = replace(self._doubtful[number], doubted=self._doubtful[number].doubted + 1)
 
@@ -753,7 +763,7 @@ class LayerSearch:
         whole = [[int(v.p) for v in primitive(vector)] for vector in decision.vectors]
         self.result.rows[:] = [Row.of(vector, self.features) for vector in whole]
         self.result.keep(self._distinct())
-        self._suggested, self._spare, self._doubtful, self._fresh = [], [], [], True
+        self._suggested, self._spare, self._doubtful, self._unopposed, self._fresh = [], [], [], [], True
         self._partial = self._partial.substituted(decision.substitution)
         for vector in whole:
             self._partial.drop(vector)

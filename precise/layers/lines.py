@@ -14,7 +14,7 @@ import numpy as np
 
 from precise.layers.layer_result import LayerResult
 from precise.layers.surprise import Surprises
-from precise.regions.aim import random_line
+from precise.regions.aim import random_line, rays
 from precise.regions.critical_points import CriticalPoint, Line, critical_points
 from precise.regions.extremes import Extremes
 from precise.regions.local_map import Known
@@ -61,7 +61,13 @@ class CandidateLines:
         self._last = last
         self._avoided = avoided
         self._surprises: Surprises | None = None  # of the known part as it is
+        self._rays: list[SearchedLine] | None = None  # those that are left, once there were any
         self._climbed: tuple[bool, Extremes] | None = None  # once the signs of the layer below are known, or before
+
+    @property
+    def rays_left(self) -> bool:
+        """Were some of the rays searched, and others not yet?"""
+        return bool(self._rays)
 
     def known_changed(self) -> None:
         """To be called whenever the known part was changed."""
@@ -78,7 +84,7 @@ class CandidateLines:
             BudgetExceeded, OracleError, PrecisionError: from the oracle.
         """
         start, asked = perf_counter(), self._probe.queries
-        lines = self._surprising_lines(empty)
+        lines = self._surprising_lines(empty) or self._next_ray(dry)
         deep = len(self._known.layers) > 2
         climbed = not lines and dry and deep and self._generator.random() < CLIMBED_WHEN_DRY
         if not lines:
@@ -116,6 +122,14 @@ class CandidateLines:
     def _random_line(self, dry: bool) -> SearchedLine:
         """Once dry, often where few neurons below are on: there walks have the most left to see."""
         return random_line(self._known, self._generator, SPARSE_WHEN_DRY if dry else 0.0)
+
+    def _next_ray(self, dry: bool) -> list[SearchedLine]:
+        """In layer 2, once dry and the signs of the layer below are known: each ray once."""
+        if not dry or len(self._known.layers) != 2 or self._below.signs is None:
+            return []
+        if self._rays is None:
+            self._rays = rays(self._known, self._generator)
+        return [self._rays.pop()] if self._rays else []
 
     def _extremes(self) -> Extremes:
         """Those of the layers below; set up anew when the signs of the last of them are known."""

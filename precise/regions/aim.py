@@ -15,6 +15,7 @@ from precise.regions.probe import FRACTION_BITS, Point
 SPARSE = 0.25  # of the points that are chosen by preactivations have few positive ones
 MOST_ON = 3  # of them
 FAR = 2.0**9  # from the origin, a place from which known hyperplanes may be no nearer than that
+RAY = 2.0**10  # how far a neuron's preactivation goes on its ray, of the usual distance of a hyperplane from the origin
 DIRECTION_BITS = 20  # the largest entry of a line's direction; longer ones make longer queries
 
 
@@ -58,6 +59,29 @@ def _through(start: Point, step: Vector, beyond: float) -> tuple[Line, int, int]
     return Line(start, direction), -more, unit + more
 
 
+def rays(known: Known, generator: np.random.Generator) -> list[tuple[Line, int, int]]:
+    """For every neuron of the first layer, in random order, a line on which it goes on while all others are off.
+
+    What the first layer hands on is then a multiple of one unit vector. So every neuron of layer 2 that changes its
+    state at all does so on one of them, unless too far out: w . h + b has one sign for all h >= 0 exactly if it has on
+    these rays. None where the preactivations cannot be chosen at will, or where one neuron is off only where another
+    is on.
+    """
+    rows = tuple(row for row in known.layers[0] if not row.linear and any(row.plus))
+    if not rows:
+        return []
+    inverse, biases = _first_layer(rows)
+    if np.linalg.matrix_rank(inverse) < len(rows):
+        return []
+    size = float(np.median(np.abs(biases)) or 1.0)
+    found = []
+    for neuron in generator.permutation(len(rows)):
+        values = -size * np.abs(generator.standard_normal(len(rows)))
+        start = (values - biases) @ inverse.T
+        found.append(_through(to_point(start), size * RAY * inverse[:, neuron], 0.0))
+    return found
+
+
 def outlying(point: Point) -> float:
     """How many times as long steps should be here as nearer to the origin."""
     return max(1.0, float(np.linalg.norm(to_floats([point])[0])) / FAR)
@@ -81,11 +105,7 @@ def _preactivation_points(known: Known, generator: np.random.Generator, count: i
 
 
 def _sparse(generator: np.random.Generator, shape: tuple[int, int]) -> Vector:
-    """Preactivations of which few or none are positive, and these of any size.
-
-    A neuron of layer 2 that changes state at all does so on a ray from where layer 1 is off to where one neuron of it
-    is on: w . h + b has one sign for all h >= 0 exactly if it has on these rays. Other neurons rarely bend such lines.
-    """
+    """Preactivations of which few or none are positive, and these of any size: near the lines of `rays`."""
     values = -np.abs(generator.standard_normal(shape)) * 2.0 ** generator.uniform(-3, 3)
     on = np.argsort(generator.random(shape), axis=1) < generator.integers(0, MOST_ON + 1, size=(shape[0], 1))
     largest = np.abs(generator.standard_normal(shape)) * 2.0 ** generator.uniform(0, 14, size=(shape[0], 1))

@@ -49,6 +49,7 @@ class Confirmation:
     doubtful: bool = False  # or may it be one, or else end where the neurons behind it have no weight for its own?
     bent: bool = False  # was a row of its own layer seen to bend it? Then it is a deeper layer's, whatever is missing
     passed: bool = True  # does it go on as it is past some other row of its layer, if there are enough of them?
+    alone: bool = False  # or is none of them met where it is predicted, of all its weights?
 
 
 @dataclass
@@ -101,9 +102,11 @@ def confirm(
     while batch := list(islice(places, min(BATCH, wanted - seen.looked))):
         seen.look(batch)
     passed = _passes(walker.known, row, [surface.point for surface in seen.present])
-    if lacking and seen.present and not (passed or seen.absent):  # others are met again, this one is told in few places
-        before, further = len(seen.present), _places(known, witness, FURTHER, generator, lacking)
-        seen.look(_passing(walker.known, row, seen.present[0], further))
+    alone, few = False, bool(lacking) or wanted > BATCH  # others are met again
+    if few and seen.present and not (passed or seen.absent):
+        further = _passing(walker.known, row, seen.present[0], _places(known, witness, FURTHER, generator, lacking))
+        alone, before = not (further or lacking), len(seen.present)
+        seen.look(further)
         passed = len(seen.present) > before
     present, absent, silent = seen.present, seen.absent, seen.silent
     deeper = only and not _ends_all(walker, known, present, generator)
@@ -123,7 +126,7 @@ def confirm(
                 continue
             deeper, doubtful, bent_by_own = True, False, own
             break
-    return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful, bent_by_own, passed)
+    return Confirmation(len(present), len(silent), tuple(absent), deeper, doubtful, bent_by_own, passed, alone)
 
 
 def _passes(known: Known, row: Row, points: Sequence[Point]) -> bool:

@@ -17,25 +17,26 @@ from precise.layers.workers import shared
 from precise.network import Layer, Network
 from precise.oracle import ExactOracle
 from precise.random_networks import random_network
-from precise.regions.aim import MOST_ON, _sparse, random_points
+from precise.regions.aim import MOST_ON, _sparse, random_line, random_points, rays
 from precise.regions.extremes import Extremes
 from precise.regions.float_layers import FloatLayers
 from precise.regions.hyperplane import Vector
 from precise.regions.local_map import Known
 from precise.regions.probe import Probe
+from precise.signatures.confirm import confirm, predicted
 from precise.symmetry.canonical_form import canonical_form
-from tests.precise.extraction.test_rows import rows_of
+from tests.precise.extraction.test_rows import rows_of, walker_below
 from verify.equality.structural import prove_equal
 from verify.verdict import Outcome
 
 
-def with_rare_neuron(width: int, seed: int) -> Network:
+def with_rare_neuron(width: int, seed: int, depth: int = 2) -> Network:
     """Neuron 1 of layer 2 is on only where one neuron of layer 1 outweighs all others sixteen times."""
-    network = random_network((width, width, width, 1), seed)
+    network = random_network((*(width,) * (depth + 1), 1), seed)
     layer = network.layers[1]
     weights = (tuple(fmpq(1, 16) if j == 0 else fmpq(-1) for j in range(width)), *layer.weights[1:])
     biases = (fmpq(-1, 4), *layer.biases[1:])
-    return Network((network.layers[0], Layer(weights, biases), network.layers[2]))
+    return Network((network.layers[0], Layer(weights, biases), *network.layers[2:]))
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -48,6 +49,64 @@ def test_a_neuron_that_random_points_do_not_meet_is_found(seed: int) -> None:
     assert result.report.complete, result.report.outcome
     assert result.network is not None
     assert canonical_form(result.network) == canonical_form(network)
+
+
+@pytest.mark.parametrize(("width", "depth", "seed"), [(8, 5, 2), (10, 4, 1), (10, 5, 1)])
+def test_a_rare_neuron_of_layer_2_is_found_among_the_surfaces_of_many_deeper_ones(
+    width: int, depth: int, seed: int
+) -> None:
+    """Lines at random meet those only, and no other neuron of its layer changes its state where it does."""
+    network = with_rare_neuron(width, seed, depth)
+    probe, known = Probe(ExactOracle(network), range(width), [1]), Known(width, [rows_of(network, 0)])
+    with shared(probe, Workers()) as crew:
+        search = LayerSearch(probe, known, width, 0, frozenset(), crew.follow, seed, Patience(), lambda *_: None)
+        rows = search.run().rows
+    assert len(rows) == width
+    true = {tuple(primitive([fmpq(w) for w in (*row.plus, row.bias)])) for row in rows_of(network, 1)}
+    told = [tuple(primitive([fmpq(w) for w in (*row.plus, row.bias)])) for row in rows]
+    assert {row if row in true else tuple(-w for w in row) for row in told} == true
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_only_a_neuron_that_is_on_in_a_corner_is_alone_there(seed: int) -> None:
+    """Nothing but more places can tell whether it is this layer's."""
+    network = with_rare_neuron(8, seed)
+    rows, walker = rows_of(network, 1), walker_below(network, 1)
+    walker.known.layers[-1] = rows
+    walker.replace_last(rows)
+    for row in rows:
+        below = Known(8, [rows_of(network, 0), [row]])
+        lines = [
+            *rays(below, np.random.default_rng(seed)),
+            *(random_line(below, np.random.default_rng(n)) for n in range(8)),
+        ]
+        place = next(at for line in lines for at in predicted(below, line, np.random.default_rng(seed)))
+        few, many = (confirm(walker, row, place.point, places, True, np.random.default_rng(seed)) for places in (8, 48))
+        assert many.present
+        assert not many.absent
+        assert (many.alone, many.passed) == ((True, False) if row is rows[0] else (False, True))
+        assert not few.alone
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_ray_one_neuron_goes_on_and_all_others_are_off(seed: int) -> None:
+    network, generator = random_network("9-7-20-1", seed), np.random.default_rng(seed)
+    known = Known(9, [rows_of(network, number) for number in range(2)])
+    ends = [known.preactivations([line.point(first), line.point(last)]) for line, first, last in rays(known, generator)]
+    firsts = {max(range(7), key=lambda n: layers[0][1][n]) for layers in ends}
+    assert firsts == set(range(7))
+    assert all(max(layers[0][0]) <= 0 and sum(v > 0 for v in layers[0][1]) == 1 for layers in ends)
+    second = network.layers[1]
+    changing = {n for n in range(20) if any((w > 0) != (second.biases[n] > 0) for w in second.weights[n] if w)}
+    met = {n for layers in ends for n in range(20) if (layers[1][0][n] > 0) != (layers[1][1][n] > 0)}
+    assert met == changing
+
+
+def test_there_are_no_rays_where_one_neuron_is_on_wherever_another_is_off() -> None:
+    first = Layer(((fmpq(1), fmpq(0)), (fmpq(0), fmpq(1)), (fmpq(1), fmpq(1))), (fmpq(1), fmpq(2), fmpq(3)))
+    network = Network((first, Layer(((fmpq(1),) * 3,), (fmpq(0),))))
+    assert not rays(Known(2, [rows_of(network, 0)]), np.random.default_rng(0))
+    assert not rays(Known(2, [[]]), np.random.default_rng(0))
 
 
 def test_sparse_preactivations_have_few_positive_entries() -> None:

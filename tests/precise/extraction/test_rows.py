@@ -168,6 +168,7 @@ def test_a_row_goes_on_past_others_of_its_layer_and_a_deeper_surface_does_not() 
     assert all(told.passed and not told.bent for told in passing)
     assert sum(told.bent for told in refused) > len(refused) // 2 > 1
     assert not any(told.passed and told.present > len(told.absent) for told in passed)
+    assert not any(told.alone and not told.absent for told in passed)
     told_once = [told for told in once if told.present]
     assert len(told_once) >= 24
     assert sum(told.passed and told.present > 1 for told in told_once) > 0.9 * len(told_once)
