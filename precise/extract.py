@@ -134,6 +134,7 @@ class _Supposing:
     search: LayerSearch
     width: int
     reckoned: Callable[[], LayerSearch]  # the layer once more, with what is missing reckoned with from the start
+    after: _Kept  # how things stood when it had ended, or had gone on
 
 
 class _Incomplete(Exception):
@@ -305,15 +306,14 @@ class _Run:
         again with what is missing reckoned with. If that does no better, the outputs are solved over the first rows
         with ever more points left out.
         """
-        assert self.supposing is not None
-        supposing, after = self.supposing, self.kept()
         with suppress(_Incomplete):
             return self.finished(crew)
-        self.supposing = None
+        supposing, self.supposing = self.supposing, None
+        assert supposing is not None
         with suppress(_Incomplete):
             self.found(supposing.reckoned(), supposing.width)
             return self.finished(crew)
-        self.restore(after)
+        self.restore(supposing.after)
         self.found(supposing.search, supposing.width)
         return self.finished(crew)
 
@@ -420,7 +420,7 @@ class _Run:
         fewer = candidates if whole else min(candidates, max(FIRST_ATTEMPT, FIRST_TRIES * width))
         first = self.attempt(number, width, 0, frozenset(), fewer, follow, last)
         if len(first.result.rows) > width * (LAST_ROWS if last else MOST_ROWS) and not first.refuted:
-            self.supposing = _Supposing(first, width, reckoned)
+            self.supposing = _Supposing(first, width, reckoned, self.kept())
             return self.found(first, width)
         after, second = self.kept(), reckoned()
         if len(second.result.rows) >= len(first.result.rows):
@@ -675,6 +675,8 @@ class _Run:
         further(self.search)
         self._record(self.search.result, report)
         self._signed(number - 1, self.search.below)
+        if self.supposing:
+            self.supposing = replace(self.supposing, after=self.kept())
         self.found(self.search, report.width)
         return len(rows) > before
 

@@ -44,3 +44,23 @@ def test_rows_are_searched_for_again_and_the_first_ones_are_not_lost(
     assert result.network is not None
     assert result.report.domain is not None
     assert not differ(network, result.network, result.report.domain)
+
+
+def test_what_a_search_that_went_on_has_found_is_as_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, left = with_a_seldom_neuron(), list[tuple[int, int]]()
+
+    def going_on_at_first(run: _Run, crew: Shared) -> Network:
+        assert run.search is not None
+        if not left:
+            run.searched_again(lambda search: search.result.keep(range(1, len(search.result.rows))))
+        assert run.known.layers[-1] == run.search.result.rows
+        left.append((run.search.below._missing, len(run.known.layers[-1])))
+        run.known.layers[-1] = []
+        raise _Incomplete("the outputs do not come out")
+
+    monkeypatch.setattr(_Run, "finished", going_on_at_first)
+    monkeypatch.setattr(_Run, "near_origin", lambda _: None)
+    result = extract(ExactOracle(network), network.widths, 1, patience=Patience(candidates=40, lines=10))
+    assert [missing for missing, _ in left] == [0, 1, 0]
+    assert left[2] == left[0]
+    assert result.report.layers[-1].rows == left[0][1]
