@@ -35,8 +35,7 @@ def random_points(known: Known, generator: np.random.Generator, count: int) -> V
 
 
 def _random_points(known: Known, generator: np.random.Generator, count: int, sparse: float = SPARSE) -> Vector:
-    flips = len(known.layers) > 1 and any(not row.linear and any(row.plus) for row in known.layers[0])
-    centred = flips and generator.random() < 0.75
+    centred = len(known.layers) > 1 and _changing(known) and generator.random() < 0.75
     if centred:
         return _preactivation_points(known, generator, count, sparse)
     scale = 2.0 ** generator.uniform(-2, 5)
@@ -67,13 +66,12 @@ def rays(known: Known, generator: np.random.Generator) -> list[tuple[Line, int, 
     these rays. None where the preactivations cannot be chosen at will, or where one neuron is off only where another
     is on.
     """
-    rows = tuple(row for row in known.layers[0] if not row.linear and any(row.plus))
+    rows = _changing(known)
     if not rows:
         return []
-    inverse, biases = _first_layer(rows)
+    inverse, biases, size = _first_layer(rows)
     if np.linalg.matrix_rank(inverse) < len(rows):
         return []
-    size = float(np.median(np.abs(biases)) or 1.0)
     found = []
     for neuron in generator.permutation(len(rows)):
         values = -size * np.abs(generator.standard_normal(len(rows)))
@@ -94,8 +92,7 @@ def to_point(vector: Vector) -> Point:
 
 def _preactivation_points(known: Known, generator: np.random.Generator, count: int, sparse: float) -> Vector:
     """Points at which the first layer's preactivations are random around 0: every activation pattern gets its share."""
-    inverse, biases = _first_layer(tuple(row for row in known.layers[0] if not row.linear and any(row.plus)))
-    size = float(np.median(np.abs(biases)) or 1.0)
+    inverse, biases, size = _first_layer(_changing(known))
     if generator.random() < sparse:
         values = size * _sparse(generator, (count, len(biases)))
     else:
@@ -113,10 +110,16 @@ def _sparse(generator: np.random.Generator, shape: tuple[int, int]) -> Vector:
     return chosen
 
 
+def _changing(known: Known) -> tuple[Row, ...]:
+    """The first layer's rows that change their state somewhere."""
+    return tuple(row for row in known.layers[0] if not row.linear and any(row.plus))
+
+
 @lru_cache(maxsize=4)
-def _first_layer(rows: tuple[Row, ...]) -> tuple[Vector, Vector]:
-    """(pseudo-inverse of the unit normals, offsets from the origin)."""
+def _first_layer(rows: tuple[Row, ...]) -> tuple[Vector, Vector, float]:
+    """(pseudo-inverse of the unit normals, offsets from the origin, the usual size of these)."""
     weights = np.array([[float(v) for v in row.plus] for row in rows])
     biases = np.array([float(row.bias) for row in rows])
     lengths = np.linalg.norm(weights, axis=1)
-    return np.linalg.pinv(weights / lengths[:, None]), biases / lengths
+    offsets = biases / lengths
+    return np.linalg.pinv(weights / lengths[:, None]), offsets, float(np.median(np.abs(offsets)) or 1.0)

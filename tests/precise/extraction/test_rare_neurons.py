@@ -72,7 +72,6 @@ def test_only_a_neuron_that_is_on_in_a_corner_is_alone_there(seed: int) -> None:
     """Nothing but more places can tell whether it is this layer's."""
     network = with_rare_neuron(8, seed)
     rows, walker = rows_of(network, 1), walker_below(network, 1)
-    walker.known.layers[-1] = rows
     walker.replace_last(rows)
     for row in rows:
         below = Known(8, [rows_of(network, 0), [row]])
